@@ -1,0 +1,43 @@
+"""Every cap the grader applies, with a name, a unit and one place to change it."""
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+# --- what comes in ---------------------------------------------------------------------------------------------
+MAX_SOURCE_BYTES = 64 * MIB  # a notebook file, outputs included
+MAX_CELLS = 2_000  # code cells of one notebook
+MAX_CELL_SOURCE = 1 * MIB  # source characters of one cell
+MAX_SUBMISSION_FILES = 2_000  # files copied beside a notebook
+MAX_SUBMISSION_BYTES = 256 * MIB  # and their size together
+
+# --- what comes out of the sandbox -------------------------------------------------------------------------------
+MAX_EVIDENCE_JSON = 8 * MIB  # evidence.json or heldout.json as written by the probe
+MAX_ARRAY_BYTES = 64 * MIB  # one .npy file
+MAX_ARRAYS = 32  # .npy files of one run
+MAX_ALL_ARRAYS_BYTES = 256 * MIB
+MAX_ERROR_NAME = 200  # characters of an exception's class name
+MAX_ERROR_TEXT = 2_000  # characters of an exception's message
+MAX_TRACEBACK = 6_000  # characters of a traceback that are kept
+MAX_CELL_OUTPUT = 20_000  # characters of a cell's stdout that are kept
+MAX_TOTAL_OUTPUT = 64 * MIB  # bytes of kernel output after which the run is stopped
+
+# --- what is shown -----------------------------------------------------------------------------------------------
+MAX_SHOWN_ERRORS = 12  # failing cells listed on a page
+MAX_SHOWN_LAYERS = 40  # layers listed on a page
+
+
+@dataclass(frozen=True)
+class RunLimits:
+    """Limits of one sandboxed run; seconds and bytes."""
+
+    wall_s: float = 900.0
+    cell_s: float = 600.0
+    cpu_s: float = 3_600.0
+    memory_bytes: int = 6 * GIB
+    disk_bytes: int = 1 * GIB
+    processes: int = 256
+    output_bytes: int = MAX_TOTAL_OUTPUT
+    finish_s: float = 120.0  # for each of the probe's own steps after the student's code
