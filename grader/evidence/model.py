@@ -2,7 +2,8 @@
 
 Everything under :class:`Claims` and :class:`HeldOutClaims` was written beside the student's code and may be forged.
 :class:`HostFacts` and :class:`CellRecord` were written by the trusted side. Numbers that are not finite are written as
-``None`` next to a count, so that NaN is never a state. Every list and text has an upper bound; whatever exceeds it does not validate.
+``None`` next to a count, so that NaN is never a state. Every list and text has an upper bound; whatever exceeds it
+does not validate.
 """
 
 from typing import Annotated, Literal
@@ -93,7 +94,8 @@ class LayerClaim(Record):
 
 
 class OperationClaim(Record):
-    """One tensor operation of a traced forward pass, in order of execution, e.g. ``linear``, ``convolution``, ``relu``."""
+    """One tensor operation of a traced forward pass, in order of execution, e.g. ``linear``, ``convolution``,
+    ``relu``."""
 
     name: Name
     output_shape: Shape
@@ -126,7 +128,8 @@ class OptimiserClaim(Record):
 
 
 class LossClaim(Record):
-    """One loss function as it was called on the way to ``backward`` (``phase`` train) or without it (``phase`` eval)."""
+    """One loss function as it was called on the way to ``backward`` (``phase`` train) or without it (``phase``
+    eval)."""
 
     kind: Name  # functional name: cross_entropy, nll_loss, mse_loss, binary_cross_entropy, ... or "custom"
     phase: Literal["train", "eval"]
@@ -162,7 +165,7 @@ class EpisodeClaim(Record):
     distinct_batches: Count = 0  # distinct first-rows seen (capped at 4096)
     samples: Count = 0
     non_finite_losses: Count = 0
-    first_cell: Count | None = None
+    first_cell: Count | None = None  # ordinal among the executed code cells, from 0
     last_cell: Count | None = None
     model_id: Count = 0
 
@@ -228,10 +231,14 @@ class SplitClaim(Record):
 class Claims(Record):
     """All that the probe says after the student's code has ended (``evidence.json``).
 
-    Arrays lie beside it in ``.npy`` files; rows of arrays with one prefix belong together. ``train_*`` were seen on the way to an
-    optimiser step of the marked model, ``eval_*`` in evaluation passes of it (validation) after the first step. Tabular: up to
-    1,024 distinct rows; images: up to 64. Names: ``train_inputs, train_outputs, train_loss_inputs, train_targets`` and the same with ``eval_``:
-    model input (n, ...), model output (n, ...), the tensor that reached the loss (n, ...), the target that reached the loss (n, ...).
+    Arrays lie beside it in ``.npy`` files; rows of arrays with one prefix belong together. ``train_*`` were seen on
+    the way to an
+    optimiser step of the marked model, ``eval_*`` in evaluation passes of it (validation) after the first step.
+    Tabular: up to
+    1,024 distinct rows; images: up to 64. Names: ``train_inputs, train_outputs, train_loss_inputs, train_targets``
+    and the same with ``eval_``:
+    model input (n, ...), model output (n, ...), the tensor that reached the loss (n, ...), the target that reached
+    the loss (n, ...).
     """
 
     schema_version: Literal[1]
@@ -270,8 +277,10 @@ class AttemptClaim(Record):
 class HeldOutClaims(Record):
     """What the probe says after the held-out inputs were shown to it (``heldout.json``).
 
-    Arrays: ``predict_outputs`` (n, ...) in the order of the inputs given; ``replay_inputs, replay_outputs, replay_targets`` (m, ...) in the order of
-    the rebuilt dataset (targets are decoys as the student's pipeline encodes them); ``mapped_outputs`` (n, ...) for the inputs the host prepared.
+    Arrays: ``predict_outputs`` (n, ...) in the order of the inputs given; ``replay_inputs, replay_outputs,
+    replay_targets`` (m, ...) in the order of
+    the rebuilt dataset (targets are decoys as the student's pipeline encodes them); ``mapped_outputs`` (n, ...) for
+    the inputs the host prepared.
     ``predict_labels``: when ``predict`` answered with strings, these, else absent.
     """
 

@@ -81,7 +81,8 @@ class TaskResult(Record):
 
 
 class CurveData(Record):
-    """Loss curves for the page: lists of (optimiser steps, loss). ``baseline``: the loss of the best constant prediction, if it is known for this loss."""
+    """Loss curves for the page: lists of (optimiser steps, loss). ``baseline``: the loss of the best constant
+    prediction, if it is known for this loss."""
 
     train: list[tuple[float, float]] = []
     valid: list[tuple[float, float]] = []
@@ -92,8 +93,10 @@ class CurveData(Record):
 class Picture(Record):
     """What a page draws of the held-out predictions; which fields are set depends on ``kind``.
 
-    ``confusion``: ``classes`` and ``matrix`` (row: truth, column: prediction). ``scatter``: ``truth`` and ``predicted`` in ``unit``.
-    ``digits``: up to 24 misread ``images`` (28, 28) with labels. ``ellipses``: up to 12 ``images`` (128, 128, 3) with parameters (row, column, row radius, column radius) in pixels.
+    ``confusion``: ``classes`` and ``matrix`` (row: truth, column: prediction). ``scatter``: ``truth`` and
+    ``predicted`` in ``unit``.
+    ``digits``: up to 24 misread ``images`` (28, 28) with labels. ``ellipses``: up to 12 ``images`` (128, 128, 3)
+    with parameters (row, column, row radius, column radius) in pixels.
     """
 
     kind: Literal["confusion", "scatter", "digits", "ellipses"]

@@ -19,8 +19,10 @@ class Cell:
 class TaskFile:
     """One file for one task, read and understood.
 
-    ``path``: the file. ``root``: the folder copied into the sandbox as the working directory's tree (the file's own folder, or the
-    course fork's top); the file is run from the place it has inside ``root``. ``kind``: how it was written. ``digest``: SHA-256 over
+    ``path``: the file. ``root``: the folder copied into the sandbox as the working directory's tree (the file's own
+    folder, or the
+    course fork's top); the file is run from the place it has inside ``root``. ``kind``: how it was written.
+    ``digest``: SHA-256 over
     the cell sources and the names and bytes of the copied files.
     """
 

@@ -13,7 +13,8 @@ from grader.types import Exit
 class JobLayout:
     """Host folders of one job. ``base`` is short (Unix sockets) and private to the job.
 
-    ``work``: the student's files, the working directory; ``out``: what the probe writes; ``run``: sockets and settings; ``world``:
+    ``work``: the student's files, the working directory; ``out``: what the probe writes; ``run``: sockets and
+    settings; ``world``:
     training world, read-only inside; ``heldout``: empty until the student's code has ended, read-only inside.
     """
 
@@ -109,5 +110,6 @@ class Sandbox(Protocol):
     def start(self, spec: JobSpec) -> RunningJob:
         """Start the job.
 
-        Raises ``SandboxUnavailable`` if the sandbox itself cannot be set up. A command that fails inside is not an error: its facts say so.
+        Raises ``SandboxUnavailable`` if the sandbox itself cannot be set up. A command that fails inside is not an
+        error: its facts say so.
         """

@@ -17,7 +17,8 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """Facts of one task that do not depend on data. ``outputs``: width of the net's output. ``unit``: of the metric's value."""
+    """Facts of one task that do not depend on data. ``outputs``: width of the net's output. ``unit``: of the
+    metric's value."""
 
     id: TaskId
     title: str
@@ -34,7 +35,8 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class RawInputs:
-    """Raw inputs as the grader knows them: ``table`` (rows with all columns but the true target) or ``images`` (n, 28, 28) or (n, 128, 128, 3) uint8."""
+    """Raw inputs as the grader knows them: ``table`` (rows with all columns but the true target) or ``images`` (n,
+    28, 28) or (n, 128, 128, 3) uint8."""
 
     table: pd.DataFrame | None = None
     images: Bytes | None = None
@@ -48,7 +50,8 @@ class RawInputs:
 
 @dataclass(frozen=True)
 class Truth:
-    """True targets on the host. Classification: ``labels`` (n,) int64 into ``TaskSpec.classes``. Regression: ``values`` (n, k) in the task's unit
+    """True targets on the host. Classification: ``labels`` (n,) int64 into ``TaskSpec.classes``. Regression:
+    ``values`` (n, k) in the task's unit
     (grams; pixels in the order row, column, row radius, column radius)."""
 
     labels: NDArray[np.int64] | None = None
@@ -59,8 +62,10 @@ class Truth:
 class World:
     """One task's data, cut by a key into what the student's code may see and what it never sees.
 
-    ``training_dir`` and ``heldout_dir`` are host folders copied into a job. ``decoys`` are the false targets that stand in ``heldout_dir``, same form as
-    ``heldout_truth``. ``masks``: installed files (host path) and what to show instead. ``digest``: SHA-256 over both folders.
+    ``training_dir`` and ``heldout_dir`` are host folders copied into a job. ``decoys`` are the false targets that
+    stand in ``heldout_dir``, same form as
+    ``heldout_truth``. ``masks``: installed files (host path) and what to show instead. ``digest``: SHA-256 over both
+    folders.
     """
 
     task: TaskId

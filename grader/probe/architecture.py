@@ -1,0 +1,152 @@
+"""What a trained model is and does: its layers, and the operations of one traced forward pass."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from .tensors import finite, first_tensor, row_numel
+
+MAX_LISTED = 400
+MAX_OPERATIONS = 600
+LINEARITY_LIMIT = 20_000_000  # parameters up to which the model is copied for the linearity probe
+DROPOUT = (nn.modules.dropout._DropoutNd,)
+BATCHNORM = (nn.modules.batchnorm._BatchNorm,)
+
+
+class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes every operation that returns a tensor, views included."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations: list[dict[str, Any]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        output = first_tensor(result)
+        if output is not None and len(self.operations) < MAX_OPERATIONS:
+            name = str(func).removeprefix("aten.").split(".")[0]
+            self.operations.append({"name": name[:200], "output_shape": list(output.shape)[:16]})
+        return result
+
+
+def describe(model: nn.Module, inputs: Tensor | None, episode: Any) -> dict[str, Any]:
+    """The ``ArchitectureClaim`` of ``model``. ``inputs``: a few recorded rows (n, ...), or None."""
+    named = list(model.named_parameters())
+    modules = list(model.modules())
+    claim: dict[str, Any] = {
+        "class_name": type(model).__name__[:200],
+        "parameters": sum(p.numel() for _, p in named if _known(p)),
+        "trainable_parameters": sum(p.numel() for _, p in named if _known(p) and p.requires_grad),
+        "parameter_list": _parameters(named, episode),
+        "has_dropout": any(isinstance(m, DROPOUT) for m in modules),
+        "has_batchnorm": any(isinstance(m, BATCHNORM) for m in modules),
+    }
+    if inputs is None:
+        return claim | {"layers": _layers(model, {}), "trace_error": "No input of the model was recorded."}
+    return claim | _trace(model, inputs)
+
+
+def _known(parameter: nn.Parameter) -> bool:
+    return not isinstance(parameter, nn.parameter.UninitializedParameter)
+
+
+def _parameters(named: list[tuple[str, nn.Parameter]], episode: Any) -> list[dict[str, Any]]:
+    held = {id(p) for p in episode.parameters()} if episode is not None else set()
+    changes = episode.change()[1] if episode is not None else {}
+    return [
+        {
+            "name": name[:200],
+            "shape": list(p.shape)[:16],
+            "trainable": p.requires_grad,
+            "in_optimiser": id(p) in held,
+            "gradient": episode.gradients.get(name, "unknown") if episode is not None else "unknown",
+            "change": changes.get(name),
+        }
+        for name, p in named[:MAX_LISTED]
+        if _known(p)
+    ]
+
+
+def _layers(model: nn.Module, shapes: dict[str, list[int]]) -> list[dict[str, Any]]:
+    leaves = [(n, m) for n, m in model.named_modules() if not list(m.children())]
+    return [
+        {
+            "name": name[:200],
+            "kind": type(module).__name__[:200],
+            "output_shape": shapes.get(name),
+            "parameters": sum(p.numel() for p in module.parameters(recurse=False) if _known(p)),
+        }
+        for name, module in leaves[:MAX_LISTED]
+    ]
+
+
+def _trace(model: nn.Module, inputs: Tensor) -> dict[str, Any]:
+    device = next(model.parameters()).device
+    rows = inputs[:8].to(device)
+    shapes: dict[str, list[int]] = {}
+    handles = [
+        module.register_forward_hook(lambda _m, _i, out, name=name: _note_shape(shapes, name, out))
+        for name, module in model.named_modules()
+        if not list(module.children())
+    ]
+    tracer = _Tracer()
+    was_training = model.training
+    error, output = None, None
+    try:
+        model.eval()
+        with torch.no_grad(), tracer:
+            output = first_tensor(model(rows))
+    except Exception as problem:  # the student's forward may raise anything: it becomes data
+        error = f"{type(problem).__name__}: {problem}"[:500]
+    finally:
+        for handle in handles:
+            handle.remove()
+        model.train(was_training)
+    return {
+        "operations": tracer.operations,
+        "layers": _layers(model, shapes),
+        "trace_error": error,
+        "input_shape": list(rows.shape)[:16],
+        "output_shape": None if output is None else list(output.shape)[:16],
+        "linearity": None if error else _linearity(model, rows),
+    }
+
+
+def _note_shape(shapes: dict[str, list[int]], name: str, output: Any) -> None:
+    tensor = first_tensor(output)
+    if tensor is not None:
+        shapes.setdefault(name, list(tensor.shape)[:16])
+
+
+def _linearity(model: nn.Module, rows: Tensor) -> float | None:
+    """``|f(a) + f(b) - f(c) - f(a + b - c)|`` relative to the spread of f; zero to rounding exactly for affine maps."""
+    if (
+        not rows.is_floating_point()
+        or sum(p.numel() for p in model.parameters()) > LINEARITY_LIMIT
+        or not row_numel(rows)
+    ):
+        return None
+    try:
+        with torch.no_grad():
+            twin = copy.deepcopy(model).double().eval()
+            vars(twin).pop("forward", None)  # an observed forward would still call the original
+            found = [_residual(twin, rows, attempt) for attempt in range(6)]
+    except Exception:  # a model that cannot be copied or run in float64: the probe has no answer
+        return None
+    return finite(max((r for r in found if r is not None), default=None))
+
+
+def _residual(model: nn.Module, rows: Tensor, attempt: int) -> float | None:
+    """One try around one row, in random directions; None where the model is constant."""
+    a = rows[attempt % len(rows)][None].double()
+    spread = (rows.double().std() + a.abs().mean() * 0.1 + 1e-3) * (1 + attempt)
+    generator = torch.Generator().manual_seed(7 + attempt)
+    b, c = (a + torch.randn(a.shape, generator=generator, dtype=torch.float64).to(a.device) * spread for _ in range(2))
+    fa, fb, fc, fd = (first_tensor(model(x)) for x in (a, b, c, a + b - c))
+    if fa is None or fb is None or fc is None or fd is None:
+        return None
+    scale = max(float((fa - fb).abs().max()), float((fa - fc).abs().max()))
+    return float((fa + fb - fc - fd).abs().max()) / scale if scale > 0 else None

@@ -1,0 +1,214 @@
+"""Turns what the recorder saw into ``evidence.json`` and its arrays."""
+
+import platform
+from typing import Any
+
+import torch
+from torch import nn
+
+from . import architecture, namespace, recorder, shims, sources
+from .episodes import Episode
+from .models import ModelRecord
+from .tensors import finite
+from .writing import write_arrays, write_json
+
+WIDTHS = {
+    "penguins-classification": (3,),
+    "penguins-regression": (1, 0),
+    "mnist-classification": (10,),
+    "ellipse-regression": (4,),
+}
+COURSE_NAMES = ("train", "predict", "train_one_epoch", "validate_one_epoch")
+
+
+def write(settings: dict[str, Any], *, complete: bool) -> None:
+    """Write the claims. ``complete`` False: a snapshot during the run, without tracing the model."""
+    state = recorder.STATE
+    was_quiet, state.quiet = state.quiet, True
+    try:
+        if complete:
+            recorder.settle(stepped=True)
+        episode = marked_episode(settings)
+        model = marked_model(settings)
+        if complete and model is not None:
+            model.close_pass()
+        document = _document(settings, episode, model, complete)
+        if model is not None and model.steps:
+            write_arrays(settings["out"], _arrays(model))
+        write_json(settings["out"], "evidence.json", document)
+    finally:
+        state.quiet = was_quiet
+
+
+def marked_episode(settings: dict[str, Any]) -> Episode | None:
+    """The last episode that stepped and whose model's output suits the task; failing that, the last that stepped."""
+    state = recorder.STATE
+    stepped = [e for e in state.episodes.values() if e.counts["steps"]]
+    stepped.sort(key=lambda e: e is state.last_episode)
+    returned = state.returned_model
+    own = [e for e in stepped if e.model is not None and e.model.module is returned]
+    fitting = [e for e in stepped if e.model is not None and _width(e.model) in WIDTHS.get(settings["task"], ())]
+    found = own or fitting or stepped
+    return found[-1] if found else None
+
+
+def marked_model(settings: dict[str, Any]) -> ModelRecord | None:
+    """The model of the marked episode, or the one that ``train()`` returned, or the last that was called."""
+    state = recorder.STATE
+    returned = state.returned_model
+    episode = marked_episode(settings)
+    if isinstance(returned, nn.Module) and (
+        episode is None or episode.model is None or episode.model.module is not returned
+    ):
+        return state.model(returned)
+    if episode is not None:
+        model: ModelRecord | None = episode.model
+        return model
+    called = [m for m in state.models.values() if _width(m) in WIDTHS.get(settings["task"], ())]
+    return called[-1] if called else None
+
+
+def _width(model: ModelRecord) -> int | None:
+    for sample in (model.train_sample, *(e.sample for e in model.evaluations.values())):
+        outputs = sample.arrays("x").get("x_outputs")
+        if outputs is not None:
+            return int(outputs.shape[1]) if outputs.ndim > 1 else 0
+    return None
+
+
+def _document(
+    settings: dict[str, Any], episode: Episode | None, model: ModelRecord | None, complete: bool
+) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "schema_version": 1,
+        "task": settings["task"],
+        "complete": complete,
+        "torch": torch.__version__[:200],
+        "python": platform.python_version(),
+        "names": [n for n in COURSE_NAMES if callable(namespace.user_namespace().get(n))],
+        "notes": [note[:2000] for note in [*shims.NOTES, *recorder.STATE.notes]][:64],
+        "episodes": [_episode(e, marked=e is episode) for e in list(recorder.STATE.episodes.values())[-32:]],
+        "loaders": _loaders(),
+        "datasets": _datasets(),
+    }
+    if model is None:
+        return document
+    validation = model.validation()
+    document |= {
+        "device": str(next((p.device for p in model.module.parameters()), "cpu"))[:200],
+        "losses": recorder.STATE.losses.entries(model.number),
+        "train_curve": model.train_curve.points(),
+        "eval_curve": model.eval_curve.points(),
+        "passes": [_pass(p) for p in model.passes],
+        "split": _split(model),
+    }
+    if complete:
+        rows = validation.sample.first_rows(8) if validation is not None else None
+        rows = model.train_sample.first_rows(8) if rows is None else rows
+        document["architecture"] = architecture.describe(model.module, rows, episode)
+    return document
+
+
+def _arrays(model: ModelRecord) -> dict[str, Any]:
+    validation = model.validation()
+    return model.train_sample.arrays("train") | (validation.sample.arrays("eval") if validation is not None else {})
+
+
+def _episode(episode: Episode, *, marked: bool) -> dict[str, Any]:
+    counts, group = episode.counts, (episode.optimiser.param_groups or [{}])[0]
+    names = (
+        "steps",
+        "backwards",
+        "zero_grads",
+        "steps_with_empty_gradients",
+        "stale_backwards",
+        "zeroed_before_step",
+        "steps_in_eval_mode",
+        "detached_backwards",
+        "samples",
+        "non_finite_losses",
+    )
+    return {
+        "optimiser": {
+            "kind": type(episode.optimiser).__name__[:200],
+            "lr": finite(group.get("lr")),
+            "weight_decay": finite(group.get("weight_decay")),
+            "parameter_tensors": len(episode.parameters()),
+        },
+        "model_class": type(episode.model.module).__name__[:200] if episode.model is not None else "",
+        "marked": marked,
+        **{name: counts[name] for name in names},
+        "weight_change": episode.change()[0],
+        "batch_sizes": [size for size, _ in episode.batch_sizes.most_common(16)],
+        "distinct_batches": len(episode.batches),
+        "first_cell": episode.first_cell,
+        "last_cell": episode.last_cell,
+        "model_id": episode.model.number if episode.model is not None else 0,
+    }
+
+
+def _pass(entry: dict[str, Any]) -> dict[str, Any]:
+    source = entry["_source"]
+    book = recorder.STATE.sources
+    return {k: v for k, v in entry.items() if not k.startswith("_")} | {
+        "loader": None if source is None else source.record.number,
+        "dataset": None if source is None else book.dataset_number(getattr(source.record.loader, "dataset", None)),
+    }
+
+
+def _loaders() -> list[dict[str, Any]]:
+    book = recorder.STATE.sources
+    return [
+        {
+            "id": r.number,
+            "dataset": book.dataset_number(getattr(r.loader, "dataset", None)),
+            "batch_size": getattr(r.loader, "batch_size", None),
+            "shuffles": sources.shuffles(r.loader),
+            "drop_last": bool(getattr(r.loader, "drop_last", False)),
+            "workers": int(getattr(r.loader, "num_workers", 0)),
+            "batches": _length(r.loader),
+            "iterations": r.iterations,
+            "abandoned": max(0, r.iterations - r.finished),
+        }
+        for r in list(book.loaders.values())[:64]
+    ]
+
+
+def _length(value: Any) -> int | None:
+    try:
+        return len(value)
+    except Exception:  # a student's __len__ may raise anything
+        return None
+
+
+def _datasets() -> list[dict[str, Any]]:
+    book = recorder.STATE.sources
+    found = []
+    for number, dataset in enumerate(list(book.datasets.values())[:64]):
+        inner = sources.wrapped(dataset)
+        found.append(
+            {
+                "id": number,
+                "kind": type(dataset).__name__[:200],
+                "module": type(dataset).__module__[:200],
+                "length": _length(dataset),
+                "base": book.dataset_number(inner[0]) if inner else None,
+                "arguments": sources.argument_texts(dataset),
+                "split": sources.split_flag(dataset),
+            }
+        )
+    return found
+
+
+def _split(model: ModelRecord) -> dict[str, Any]:
+    validation = model.validation()
+    trained = model.train_sample.hashes
+    if validation is None:
+        return {"train_rows": len(trained)}
+    evaluated = validation.sample.hashes
+    return {
+        "train_rows": len(trained),
+        "eval_rows": len(evaluated),
+        "shared_rows": len(trained & evaluated),
+        "shared_indices": sources.shared_indices(model.train_dataset, getattr(validation.loader, "dataset", None)),
+    }

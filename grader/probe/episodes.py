@@ -1,0 +1,102 @@
+"""Counts what happened around the steps of one optimiser on one model."""
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import nn
+
+from .tensors import finite
+
+MAX_SNAPSHOT = 50_000_000  # numbers of weights that are copied at the first step
+WATCHED_GRADIENTS = 4  # parameters whose gradients are compared between a step and the next backward
+MAX_BATCHES = 4_096
+GRADIENT_CHECKS = frozenset({0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512})
+
+
+class Episode:
+    """All steps of one (optimiser, model) pair."""
+
+    def __init__(self, optimiser: torch.optim.Optimizer, model: Any, cell: int | None) -> None:
+        self.optimiser = optimiser
+        self.model = model  # a ModelRecord, or None for loose tensors
+        self.counts: Counter[str] = Counter()
+        self.batch_sizes: Counter[int] = Counter()
+        self.batches: set[tuple[int, float]] = set()
+        self.first_cell = self.last_cell = cell
+        self.gradients: dict[str, str] = {}
+        self.initial: dict[str, torch.Tensor] = {}
+        self._after_step: list[tuple[nn.Parameter, torch.Tensor, int]] = []
+        self._snapshot()
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The tensors the optimiser holds."""
+        return [p for group in self.optimiser.param_groups for p in group["params"]]
+
+    def _snapshot(self) -> None:
+        if self.model is None:
+            return
+        named = dict(self.model.module.named_parameters())
+        if sum(p.numel() for p in named.values()) <= MAX_SNAPSHOT:
+            self.initial = {name: p.detach().to("cpu", copy=True) for name, p in named.items()}
+
+    def before_step(self) -> bool:
+        """Look at the gradients that a step is about to use; whether there are any."""
+        found = False
+        if self.model is not None and self.counts["steps"] in GRADIENT_CHECKS:
+            for name, parameter in self.model.module.named_parameters():
+                self._note_gradient(name, parameter)
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                found = True
+                break
+        return found
+
+    def _note_gradient(self, name: str, parameter: nn.Parameter) -> None:
+        if self.gradients.get(name) == "yes":
+            return
+        if parameter.grad is None:
+            self.gradients.setdefault(name, "none")
+        else:
+            self.gradients[name] = "yes" if bool(parameter.grad.detach().abs().sum() > 0) else "zero"
+
+    def after_step(self, cell: int | None) -> None:
+        """Remember the gradients that a step has used up."""
+        self.counts["steps"] += 1
+        self.last_cell = cell
+        held = [p for p in self.parameters() if p.grad is not None]
+        self._after_step = [(p, p.grad, p.grad._version) for p in held[:WATCHED_GRADIENTS] if p.grad is not None]
+
+    def before_backward(self) -> None:
+        """Count a backward pass that adds to gradients which a step has already used."""
+        watched, self._after_step = self._after_step, []
+        for parameter, gradient, version in watched:
+            if parameter.grad is gradient and gradient._version == version and bool(gradient.detach().abs().sum() > 0):
+                self.counts["stale_backwards"] += 1
+                return
+
+    def batch(self, inputs: torch.Tensor | None) -> None:
+        """Note size and content of a batch that led to a step."""
+        if inputs is None or inputs.dim() == 0:
+            return
+        self.batch_sizes[int(inputs.shape[0])] += 1
+        self.counts["samples"] += int(inputs.shape[0])
+        if len(self.batches) < MAX_BATCHES and inputs.numel():
+            head = inputs.detach().reshape(-1)[:256].double()
+            self.batches.add((int(inputs.shape[0]), float(head.sum())))
+
+    def change(self) -> tuple[float | None, dict[str, float | None]]:
+        """Relative L2 change of the weights since the first step: over all, and by parameter."""
+        by_name: dict[str, float | None] = {}
+        moved = size = 0.0
+        for name, parameter in self.model.module.named_parameters() if self.model is not None else ():
+            before = self.initial.get(name)
+            if before is None or before.shape != parameter.shape:
+                continue
+            now = parameter.detach().to("cpu", torch.float64)
+            difference = float((now - before.double()).norm())
+            norm = float(before.double().norm())
+            by_name[name] = finite(difference / norm) if norm else finite(difference)
+            moved += difference**2
+            size += norm**2
+        return (finite((moved / size) ** 0.5) if size else None), by_name

@@ -1,0 +1,199 @@
+"""What is remembered of one model: its passes, its loss curves and the rows it consumed."""
+
+import gc
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from .curves import Curve
+from .samples import Sample
+from .tensors import finite
+
+MAX_PASSES = 560
+MAX_EVALUATIONS = 8
+
+
+class Evaluation:
+    """Evaluation passes of a model over one set of data."""
+
+    def __init__(self) -> None:
+        self.sample = Sample(fresh=True)
+        self.passes = 0
+        self.last_pass: Any = None
+        self.loader: Any = None
+
+    def overlap(self, trained_on: set[int]) -> float:
+        """Share of its rows that the model was trained on."""
+        return len(self.sample.hashes & trained_on) / max(1, len(self.sample.hashes))
+
+
+@dataclass
+class Forward:
+    """One call of a model, until it is known whether a backward pass went through it."""
+
+    model: "ModelRecord"
+    inputs: Tensor | None
+    outputs: Tensor | None
+    training: bool
+    gradients: bool
+    source: Any  # the iteration that fed it, or None
+    batch: Any  # what that iteration had handed out
+    targets: Tensor | None  # the second part of it
+    cell: int | None
+    backed: bool = False
+    losses: list["LossCall"] = field(default_factory=list)
+    root_loss: Any = None  # value backward was called on
+
+    @property
+    def samples(self) -> int:
+        """Rows of the batch."""
+        return int(self.inputs.shape[0]) if self.inputs is not None and self.inputs.dim() else 1
+
+    def loss(self) -> float | None:
+        """The loss of this batch, if one was computed."""
+        if len(self.losses) == 1:
+            return self.losses[0].number()
+        if self.root_loss is not None:
+            return finite(self.root_loss)
+        return self.losses[-1].number() if self.losses else None
+
+
+@dataclass
+class LossCall:
+    """One call of a loss function."""
+
+    kind: str
+    inputs: Tensor
+    target: Tensor
+    value: Tensor
+    reduction: str
+
+    def number(self) -> float | None:
+        """Its mean, or None if that is not finite."""
+        return finite(self.value.float().mean()) if self.value.numel() else None
+
+
+class ModelRecord:
+    """All that is remembered of one root module."""
+
+    def __init__(self, module: nn.Module, number: int) -> None:
+        self.module = module
+        self.number = number
+        self.steps = 0
+        self.passes: list[dict[str, Any]] = []
+        self.passes_dropped = 0
+        self.train_curve = Curve()
+        self.eval_curve = Curve()
+        self.train_sample = Sample(fresh=False)
+        self.evaluations: dict[Any, Evaluation] = {}  # by what was evaluated: a dataset, or the size of a tensor
+        self.train_dataset: Any = None
+        self.link: tuple[Any, Tensor, Any, str] | None = (
+            None  # (batch as loaded, model input, loader, phase) of one call
+        )
+        self._open: dict[str, Any] | None = None
+
+    def take(self, forward: Forward) -> None:
+        """File a call whose phase is now known: backed by a backward pass (training) or not (evaluation)."""
+        phase = "train" if forward.backed else "eval"
+        current = self._pass_for(forward, phase)
+        current["forwards"] += 1
+        current["samples"] += forward.samples
+        current["in_training_mode"] += forward.training
+        current["with_gradients"] += forward.gradients
+        loss = forward.loss()
+        if loss is not None:
+            current["_sum"] += loss
+            current["_count"] += 1
+        elif forward.losses or forward.root_loss is not None:
+            current["_bad"] += 1
+        current["step"] = self.steps
+
+    def _pass_for(self, forward: Forward, phase: str) -> dict[str, Any]:
+        now = self._open
+        if now is None or now["phase"] != phase or now["_source"] is not forward.source:
+            self.close_pass()
+            now = {
+                "phase": phase,
+                "forwards": 0,
+                "samples": 0,
+                "steps": 0,
+                "in_training_mode": 0,
+                "with_gradients": 0,
+                "step": self.steps,
+                "cell": forward.cell,
+                "_sum": 0.0,
+                "_count": 0,
+                "_bad": 0,
+                "_source": forward.source,
+            }
+            self._open = now
+        return now
+
+    def sample_for(self, forward: Forward, phase: str) -> Sample | None:
+        """Where the rows of a filed call are kept; None if they are not."""
+        if phase == "train":
+            self.train_dataset = _dataset_of(forward) or self.train_dataset
+            return self.train_sample
+        if not self.steps:
+            return None
+        key = id(_dataset_of(forward)) if forward.source is not None else ("rows", forward.samples)
+        if key not in self.evaluations and len(self.evaluations) >= MAX_EVALUATIONS:
+            return None
+        evaluation = self.evaluations.setdefault(key, Evaluation())
+        if evaluation.last_pass is not self._open:
+            evaluation.last_pass = self._open
+            evaluation.passes += 1
+            evaluation.loader = forward.source.record.loader if forward.source is not None else None
+            evaluation.sample.begin_pass()
+        return evaluation.sample
+
+    def validation(self) -> Evaluation | None:
+        """The evaluation that is the student's validation: not the training rows, then the one made most often."""
+        trained_on = self.train_sample.hashes
+
+        def rank(item: Evaluation) -> tuple[bool, int, int]:
+            return item.overlap(trained_on) < 0.5, item.passes, len(item.sample.hashes)
+
+        return max(self.evaluations.values(), key=rank, default=None)
+
+    def close_pass(self) -> None:
+        """End the open pass and file it."""
+        now, self._open = self._open, None
+        if now is None:
+            return
+        good = now["_count"] and not now["_bad"]
+        now["loss"] = finite(now["_sum"] / now["_count"]) if good else None
+        if now["phase"] == "eval" and (now["_count"] or now["_bad"]) and self.steps:
+            self.eval_curve.add(now["loss"], self.steps)
+        if len(self.passes) >= MAX_PASSES:  # keep the first and the latest ones
+            del self.passes[MAX_PASSES // 2]
+            self.passes_dropped += 1
+        self.passes.append(now)
+
+    def stepped(self) -> None:
+        """An optimiser step has updated this model."""
+        self.steps += 1
+        if self._open is not None and self._open["phase"] == "train":
+            self._open["steps"] += 1
+            self._open["step"] = self.steps
+
+
+def _dataset_of(forward: Forward) -> Any:
+    return getattr(forward.source.record.loader, "dataset", None) if forward.source is not None else None
+
+
+def module_with(parameters: list[nn.Parameter], known: list[nn.Module]) -> nn.Module | None:
+    """The smallest live module that holds these parameters and all of the ``known`` modules' parameters."""
+    wanted = {id(p) for p in parameters} | {id(p) for m in known for p in m.parameters()}
+    best: tuple[int, nn.Module] | None = None
+    for item in gc.get_objects():
+        try:
+            if not issubclass(type(item), nn.Module):  # isinstance would wake lazy proxies
+                continue
+            held = {id(p) for p in item.parameters()}
+        except ReferenceError:
+            continue
+        if wanted <= held and (best is None or len(held) < best[0]):
+            best = (len(held), item)
+    return best[1] if best else None

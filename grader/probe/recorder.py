@@ -1,0 +1,339 @@
+"""Watches a training that was never written to be watched: forwards, losses, backwards, optimiser steps."""
+
+import functools
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from . import sources
+from .episodes import Episode
+from .losses import LossBook
+from .models import Forward, LossCall, ModelRecord, module_with
+from .tensors import first_tensor
+
+LOSSES = (
+    "cross_entropy",
+    "nll_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "kl_div",
+    "poisson_nll_loss",
+    "gaussian_nll_loss",
+    "multi_margin_loss",
+    "multilabel_soft_margin_loss",
+    "soft_margin_loss",
+    "hinge_embedding_loss",
+)
+MAX_MODELS = 64
+MAX_EPISODES = 64
+MAX_PENDING = 32
+SNAPSHOT_SECONDS = 20.0
+
+
+class State:
+    """Everything seen so far."""
+
+    def __init__(self) -> None:
+        self.sources = sources.Sources()
+        self.losses = LossBook()
+        self.models: dict[int, ModelRecord] = {}
+        self.episodes: dict[tuple[int, int], Episode] = {}
+        self.last_episode: Episode | None = None
+        self.pending: deque[Forward] = deque()
+        self.depth = 0
+        self.in_loss = False
+        self.quiet = False  # the probe itself is at work
+        self.cell: int | None = None
+        self.returned_model: Any = None
+        self.backwards_since_step = 0
+        self.loose_zeros = 0
+        self.zeroed_since_backward = False
+        self.last_snapshot = time.monotonic()
+        self.notes: list[str] = []
+        self.settings: dict[str, Any] = {}
+
+    def model(self, module: nn.Module) -> ModelRecord | None:
+        """The record of a root module; None once there are too many."""
+        record = self.models.get(id(module))
+        if record is None and len(self.models) < MAX_MODELS:
+            record = self.models[id(module)] = ModelRecord(module, len(self.models))
+        return record
+
+
+STATE = State()
+
+
+def install(settings: dict[str, Any]) -> None:
+    """Put the recorder's hooks in place. Called once, before any of the student's code."""
+    STATE.settings = settings
+    sources.install(STATE.sources)
+    nn.Module.__call__ = _observed_call(nn.Module.__call__)  # type: ignore[method-assign]
+    for name in LOSSES:
+        setattr(functional, name, _observed_loss(name, getattr(functional, name)))
+    torch.autograd.backward = _observed_backward(torch.autograd.backward)
+    torch.optim.Optimizer.zero_grad = _observed_zero(torch.optim.Optimizer.zero_grad)  # type: ignore[method-assign]
+    nn.Module.zero_grad = _observed_zero(nn.Module.zero_grad)  # type: ignore[method-assign]
+    register_optimizer_step_pre_hook(_before_step)
+    register_optimizer_step_post_hook(_after_step)
+
+
+def on_cell_start(info: Any = None) -> None:
+    """A cell begins: count it."""
+    if info is None or getattr(info, "store_history", True):
+        STATE.cell = 0 if STATE.cell is None else STATE.cell + 1
+
+
+def on_cell_end(_result: Any = None) -> None:
+    """A cell ended: write a snapshot if much time has passed since the last."""
+    _snapshot()
+
+
+def _snapshot() -> None:
+    now = time.monotonic()
+    if now - STATE.last_snapshot > SNAPSHOT_SECONDS and STATE.last_episode is not None:
+        from . import claims
+
+        claims.write(STATE.settings, complete=False)
+        STATE.last_snapshot = time.monotonic()
+
+
+def _observed_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        state = STATE
+        if state.depth or state.quiet:
+            return original(self, *args, **kwargs)
+        state.depth = 1
+        try:
+            outputs = original(self, *args, **kwargs)
+        finally:
+            state.depth = 0
+        if next(self.parameters(), None) is not None:
+            _note_forward(self, args, kwargs, outputs)
+        return outputs
+
+    return __call__
+
+
+def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
+    record = STATE.model(module)
+    output = first_tensor(outputs)
+    if record is None or output is None:
+        return
+    inputs = first_tensor(args) if args else first_tensor(kwargs)
+    source, targets = STATE.sources.feeding(inputs)
+    forward = Forward(
+        record,
+        None if inputs is None else inputs.detach(),
+        output.detach(),
+        module.training,
+        torch.is_grad_enabled(),
+        source,
+        None if source is None else source.batch,
+        targets,
+        STATE.cell,
+    )
+    if forward.gradients and output.requires_grad:
+        output.register_hook(functools.partial(_mark, forward))  # type: ignore[no-untyped-call]
+    STATE.pending.append(forward)
+    settle(keep=1)
+
+
+def _mark(forward: Forward, _gradient: Tensor) -> None:
+    forward.backed = True
+
+
+def settle(*, keep: int = 0, stepped: bool = False) -> None:
+    """File the calls whose phase is known. ``keep``: how many of the latest stay open; ``stepped``: a step settles
+    all."""
+    pending = STATE.pending
+    while len(pending) > keep:
+        head = pending[0]
+        if head.gradients and not head.backed and not stepped and keep and len(pending) <= MAX_PENDING:
+            return
+        pending.popleft()
+        _file(head)
+
+
+def _file(forward: Forward) -> None:
+    record = forward.model
+    record.take(forward)
+    phase = "train" if forward.backed else "eval"
+    for call in forward.losses:
+        STATE.losses.note(record.number, phase, call)
+    sample = record.sample_for(forward, phase)
+    if forward.inputs is None or forward.outputs is None or sample is None:
+        return
+    if sample.wants():
+        last = forward.losses[-1] if forward.losses else None
+        targets = last.target if last is not None else forward.targets
+        sample.add(forward.inputs, forward.outputs, None if last is None else last.inputs, targets)
+    if forward.source is not None and (record.link is None or (phase == "eval" and record.link[3] == "train")):
+        record.link = (forward.batch, forward.inputs, forward.source.record.loader, phase)
+
+
+def _observed_loss(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def loss(*args: Any, **kwargs: Any) -> Any:
+        state = STATE
+        if state.in_loss or state.quiet:
+            return original(*args, **kwargs)
+        state.in_loss = True
+        try:
+            value = original(*args, **kwargs)
+        finally:
+            state.in_loss = False
+        _note_loss(name, args, kwargs, value)
+        return value
+
+    return loss
+
+
+def _note_loss(name: str, args: Any, kwargs: Any, value: Any) -> None:
+    inputs = args[0] if args else kwargs.get("input")
+    target = args[1] if len(args) > 1 else kwargs.get("target")
+    if STATE.pending and all(isinstance(v, Tensor) for v in (inputs, target, value)):
+        call = LossCall(name, inputs.detach(), target.detach(), value.detach(), str(kwargs.get("reduction", "mean")))
+        if len(STATE.pending[-1].losses) < 4:
+            STATE.pending[-1].losses.append(call)
+
+
+def _observed_backward(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        if STATE.quiet:
+            return original(tensors, *args, **kwargs)
+        root = first_tensor(tensors)
+        episode = STATE.last_episode
+        if episode is not None:
+            episode.before_backward()
+        if STATE.pending and root is not None and root.numel() == 1:
+            STATE.pending[-1].root_loss = root.detach()
+            STATE.losses.note_graph(STATE.pending[-1], root)
+        result = original(tensors, *args, **kwargs)
+        STATE.backwards_since_step += 1
+        STATE.zeroed_since_backward = False
+        return result
+
+    return backward
+
+
+def _observed_zero(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def zero_grad(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not STATE.quiet:
+            if STATE.last_episode is not None:
+                STATE.last_episode.counts["zero_grads"] += 1
+            else:
+                STATE.loose_zeros += 1
+            if STATE.backwards_since_step:
+                STATE.zeroed_since_backward = True
+        return original(self, *args, **kwargs)
+
+    return zero_grad
+
+
+def _before_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    closure = kwargs.get("closure") if kwargs else None
+    closure = (
+        closure or next((a for a in args[1:] if callable(a)), None) or next((a for a in args if callable(a)), None)
+    )
+    episode = _episode(optimiser)
+    if episode is None:
+        return
+    if not episode.before_step() and closure is None:
+        episode.counts["steps_with_empty_gradients"] += 1
+    if STATE.zeroed_since_backward and closure is None:
+        episode.counts["zeroed_before_step"] += 1
+
+
+def _after_step(optimiser: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
+    episode = _episode(optimiser)
+    if episode is None:
+        return
+    backed = [f for f in STATE.pending if f.backed]
+    episode.counts["backwards"] += STATE.backwards_since_step
+    if STATE.backwards_since_step and not backed and not any(p.grad is not None for p in episode.parameters()[:8]):
+        episode.counts["detached_backwards"] += 1
+    if any(not f.training for f in backed):
+        episode.counts["steps_in_eval_mode"] += 1
+    for forward in backed:
+        episode.batch(forward.inputs)
+    STATE.backwards_since_step = 0
+    STATE.zeroed_since_backward = False
+    settle(stepped=True)
+    if episode.model is not None:
+        loss = backed[-1].loss() if backed else None
+        episode.model.stepped()
+        if backed and (loss is not None or backed[-1].losses or backed[-1].root_loss is not None):
+            if loss is None:
+                episode.counts["non_finite_losses"] += 1
+            episode.model.train_curve.add(loss, episode.model.steps)
+    episode.after_step(STATE.cell)
+    _snapshot()
+
+
+def _episode(optimiser: torch.optim.Optimizer) -> Episode | None:
+    """The episode a step belongs to, made at its first step; the zero_grads before it are counted in."""
+    backed = [f.model for f in STATE.pending if f.backed]
+    last = STATE.last_episode
+    if last is not None and last.optimiser is optimiser and (not backed or any(m is last.model for m in backed)):
+        return last
+    held = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    model = next((m for m in reversed(backed) if any(id(p) in held for p in m.module.parameters())), None)
+    if model is None or not held <= {id(p) for p in model.module.parameters()}:
+        model = _outer_model(optimiser, backed) or model
+    key = (id(optimiser), model.number if model is not None else -1)
+    if key not in STATE.episodes:
+        if len(STATE.episodes) >= MAX_EPISODES:
+            STATE.episodes.pop(next(iter(STATE.episodes)))
+        STATE.episodes[key] = Episode(optimiser, model, STATE.cell)
+        STATE.episodes[key].counts["zero_grads"] += STATE.loose_zeros
+        STATE.loose_zeros = 0
+    STATE.last_episode = STATE.episodes[key]
+    return STATE.last_episode
+
+
+def _outer_model(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) -> ModelRecord | None:
+    """The module around parts that were called one by one (``model.forward(x)``, or layers used from outside)."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    held = {id(p) for p in parameters}
+    known = [m for m in STATE.models.values() if held <= {id(p) for p in m.module.parameters()}]
+    if known and not backed:
+        return known[-1]
+    module = module_with(parameters, [m.module for m in backed]) if parameters else None
+    if module is None:
+        return None
+    record = STATE.model(module)
+    if record is not None and "forward" not in vars(module):
+        _observe_forward(module)
+    return record
+
+
+def _observe_forward(module: nn.Module) -> None:
+    """From now on a direct call of ``module.forward`` counts as a call of the module."""
+    original = module.forward
+
+    @functools.wraps(original)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        if STATE.depth or STATE.quiet:
+            return original(*args, **kwargs)
+        STATE.depth = 1
+        try:
+            outputs = original(*args, **kwargs)
+        finally:
+            STATE.depth = 0
+        _note_forward(module, args, kwargs, outputs)
+        return outputs
+
+    module.forward = forward

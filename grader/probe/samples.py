@@ -1,0 +1,90 @@
+"""Keeps some of the rows that a model consumed: input, output, the tensor at the loss, and the target, side by side."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .tensors import RowHasher, keep, row_numel
+
+TABLE_WIDTH = 256  # numbers per row up to which a batch counts as tabular
+TABLE_ROWS = 1_024
+IMAGE_ROWS = 64
+QUIET_BATCHES = 64  # batches without a new row after which a training sample is complete
+HASHED_ROWS = 40_000
+PARTS = ("inputs", "outputs", "loss_inputs", "targets")
+
+
+class Sample:
+    """Rows of one phase of one model. ``fresh``: keep only the latest pass (validation) instead of the first
+    distinct rows."""
+
+    def __init__(self, *, fresh: bool) -> None:
+        self._fresh = fresh
+        self._hasher = RowHasher()
+        self.clear()
+        self.hashes: set[int] = set()
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self._rows: list[dict[str, Tensor | None]] = []
+        self._count = 0
+        self._seen: set[int] = set()
+        self._quiet = 0
+
+    def begin_pass(self) -> None:
+        """A new pass starts: a fresh sample starts over."""
+        if self._fresh:
+            self.clear()
+
+    def wants(self) -> bool:
+        """Whether more rows are of use."""
+        return self._quiet < QUIET_BATCHES
+
+    def add(self, inputs: Tensor, outputs: Tensor, loss_inputs: Tensor | None, targets: Tensor | None) -> None:
+        """Take a batch; tensors whose first dimension is not the batch's are left out."""
+        if inputs.dim() == 0 or inputs.shape[0] == 0 or outputs.dim() == 0 or outputs.shape[0] != inputs.shape[0]:
+            return
+        hashes = self._hasher(inputs)
+        if len(self.hashes) < HASHED_ROWS:
+            self.hashes.update(hashes)
+        limit = TABLE_ROWS if row_numel(inputs) <= TABLE_WIDTH else IMAGE_ROWS
+        index = list(range(len(hashes))) if self._fresh else [i for i, h in enumerate(hashes) if h not in self._seen]
+        index = index[: max(0, limit - self._count)]
+        if not index:
+            self._quiet += 1
+            return
+        self._quiet = 0
+        self._seen.update(hashes)
+        self._count += len(index)
+        whole = len(index) == len(hashes)
+        row: dict[str, Tensor | None] = {}
+        for name, value in zip(PARTS, (inputs, outputs, loss_inputs, targets), strict=True):
+            fits = value is not None and value.dim() > 0 and value.shape[0] == inputs.shape[0]
+            row[name] = None if value is None or not fits else (keep(value) if whole else keep(value)[index])
+        self._rows.append(row)
+
+    def arrays(self, prefix: str) -> dict[str, Any]:
+        """The rows as numpy arrays, named ``{prefix}_inputs`` and so on; a part that some batch lacks is left out."""
+        result = {}
+        for name in PARTS:
+            parts = [row[name] for row in self._rows]
+            if not parts or any(p is None for p in parts):
+                continue
+            shapes = {tuple(p.shape[1:]) for p in parts if p is not None}
+            if len(shapes) == 1:
+                result[f"{prefix}_{name}"] = _plain(torch.cat([p for p in parts if p is not None]))
+        return result
+
+    def first_rows(self, count: int) -> Tensor | None:
+        """Some inputs, for tracing the model."""
+        return self._rows[0]["inputs"][:count] if self._rows and self._rows[0]["inputs"] is not None else None
+
+
+def _plain(value: Tensor) -> Any:
+    """A numpy array of float32, int64 or bool."""
+    if value.is_floating_point():
+        return value.to(torch.float32).numpy()
+    if value.dtype is torch.bool:
+        return value.numpy()
+    return value.to(torch.int64).numpy() if not value.is_complex() else value.abs().to(torch.float32).numpy()

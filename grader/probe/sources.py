@@ -1,0 +1,225 @@
+"""Notes how datasets were constructed, which loaders were iterated, and which batch was handed out last."""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, RandomSampler, SequentialSampler, Subset, SubsetRandomSampler
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+CTOR = "_probe_constructor"
+TRAIN_FLAGS = ("train", "training", "is_train", "is_training")
+
+
+@dataclass
+class LoaderRecord:
+    """One loader that was iterated."""
+
+    loader: Any
+    number: int
+    iterations: int = 0
+    finished: int = 0
+
+
+@dataclass(eq=False)
+class Iteration:
+    """One run through a loader. ``batch``: what it handed out last; None once it has ended."""
+
+    record: LoaderRecord
+    batch: Any = None
+
+
+class Sources:
+    """All loaders and datasets seen, and the batch that is in the student's hands now."""
+
+    def __init__(self) -> None:
+        self.loaders: dict[int, LoaderRecord] = {}
+        self.datasets: dict[int, Any] = {}
+        self.current: Iteration | None = None
+
+    def loader(self, loader: Any) -> LoaderRecord:
+        """The record of a loader, made at its first iteration."""
+        if id(loader) not in self.loaders:
+            self.loaders[id(loader)] = LoaderRecord(loader, len(self.loaders))
+            self.dataset_number(getattr(loader, "dataset", None))
+        return self.loaders[id(loader)]
+
+    def dataset_number(self, dataset: Any) -> int | None:
+        """A small number for a dataset; datasets that it wraps are numbered too."""
+        if dataset is None:
+            return None
+        if id(dataset) not in self.datasets:
+            self.datasets[id(dataset)] = dataset
+            for inner in wrapped(dataset):
+                self.dataset_number(inner)
+        return list(self.datasets).index(id(dataset))
+
+    def feeding(self, inputs: Tensor | None) -> tuple[Iteration | None, Tensor | None]:
+        """The iteration whose latest batch has as many rows as ``inputs``, and that batch's targets."""
+        now = self.current
+        if now is None or inputs is None or inputs.dim() == 0:
+            return None, None
+        parts = batch_parts(now.batch)
+        if parts and parts[0] is not None and parts[0].dim() and parts[0].shape[0] == inputs.shape[0]:
+            return now, parts[1] if len(parts) > 1 else None
+        return None, None
+
+
+def batch_parts(batch: Any) -> list[Tensor | None]:
+    """The parts of a batch; a part that is itself a list of tensors is represented by its first tensor."""
+    if isinstance(batch, Tensor):
+        return [batch]
+    values = (
+        list(batch.values()) if isinstance(batch, dict) else list(batch) if isinstance(batch, (tuple, list)) else []
+    )
+    found: list[Tensor | None] = []
+    for value in values:
+        if isinstance(value, (tuple, list)) and value and isinstance(value[0], Tensor):
+            value = value[0]
+        found.append(value if isinstance(value, Tensor) else None)
+    return found
+
+
+def constructor(dataset: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """The arguments a dataset was constructed with, if they were seen."""
+    return getattr(dataset, "__dict__", {}).get(CTOR)
+
+
+def wrapped(dataset: Any) -> list[Any]:
+    """Datasets that this one wraps: a Subset's, or those among its constructor arguments."""
+    if isinstance(dataset, Subset):
+        return [dataset.dataset]
+    noted = constructor(dataset)
+    if noted is None:
+        return []
+    return [v for v in (*noted[0], *noted[1].values()) if isinstance(v, Dataset)]
+
+
+def shuffles(loader: Any) -> bool | None:
+    """Whether a loader draws its items in random order; None if its sampler is not a known one."""
+    sampler = getattr(loader, "sampler", None)
+    if isinstance(sampler, (RandomSampler, SubsetRandomSampler)):
+        return True
+    if isinstance(sampler, SequentialSampler) and getattr(loader, "batch_sampler", None) is not None:
+        return False
+    return None
+
+
+def install(sources: Sources) -> None:
+    """Patch ``Dataset.__new__``, ``DataLoader.__iter__`` and the iterators' ``__next__``."""
+    _note_constructors()
+    original_iter = DataLoader.__iter__
+    original_next = _BaseDataLoaderIter.__next__
+
+    def observed_iter(self: Any) -> Iterator[Any]:
+        iterator = original_iter(self)
+        record = sources.loader(self)
+        record.iterations += 1
+        try:
+            iterator._probe_iteration = Iteration(record)  # type: ignore[attr-defined]
+        except AttributeError:
+            pass
+        return iterator
+
+    def observed_next(self: Any) -> Any:
+        iteration = getattr(self, "_probe_iteration", None)
+        try:
+            batch = original_next(self)
+        except StopIteration:
+            if iteration is not None:
+                iteration.record.finished += 1
+                iteration.batch = None
+                sources.current = None
+            raise
+        if iteration is not None:
+            iteration.batch = batch
+            sources.current = iteration
+        return batch
+
+    DataLoader.__iter__ = observed_iter  # type: ignore[method-assign,assignment]
+    _BaseDataLoaderIter.__next__ = observed_next  # type: ignore[method-assign]
+
+
+def _note_constructors() -> None:
+    """Give ``Dataset`` a ``__new__`` that keeps the constructor's arguments on the instance."""
+
+    def observed_new(cls: type, *args: Any, **kwargs: Any) -> Any:
+        following = cls.__mro__[cls.__mro__.index(Dataset) + 1 :]
+        owner = next((c for c in following if "__new__" in vars(c)), object)
+        instance = object.__new__(cls) if owner is object else owner.__new__(cls, *args, **kwargs)
+        try:
+            object.__setattr__(instance, CTOR, (args, kwargs))
+        except (AttributeError, TypeError):
+            pass
+        return instance
+
+    Dataset.__new__ = staticmethod(observed_new)  # type: ignore[method-assign]
+
+
+def argument_texts(dataset: Any) -> dict[str, str]:
+    """Constructor arguments as short texts, by name where the signature tells it."""
+    noted = constructor(dataset)
+    if noted is None:
+        return {}
+    try:
+        names = list(inspect.signature(type(dataset).__init__).parameters)[1:]
+    except (TypeError, ValueError):
+        names = []
+    named = {(names[i] if i < len(names) else f"arg{i}"): value for i, value in enumerate(noted[0])} | noted[1]
+    return {str(k)[:200]: _short(v) for k, v in list(named.items())[:24]}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return repr(value)[:200]
+    plain = isinstance(value, (tuple, list)) and all(isinstance(v, (bool, int, float, str)) for v in value[:17])
+    if plain and len(value) <= 16:
+        return repr(list(value))[:200]
+    return f"<{type(value).__name__}>"[:200]
+
+
+def split_flag(dataset: Any) -> str:
+    """``train``, ``valid`` or ``unknown``, read off a constructor argument such as ``train=True``."""
+    noted = constructor(dataset)
+    if noted is None or isinstance(dataset, Subset):
+        return "unknown"
+    for name, text in argument_texts(dataset).items():
+        if name.lower() in TRAIN_FLAGS and text in ("True", "False"):
+            return "train" if text == "True" else "valid"
+        if name.lower() in ("split", "mode", "subset", "phase"):
+            lowered = text.strip("'\"").lower()
+            return "train" if lowered.startswith("train") else "valid" if lowered[:3] in ("val", "tes") else "unknown"
+    return "unknown"
+
+
+def shared_indices(first: Any, second: Any) -> int | None:
+    """Items of one base dataset that both sides hold; None if the two cannot be compared by index."""
+    if first is None or second is None:
+        return None
+    if first is second:
+        return _length_or_none(first)
+    one, other = _indices(first), _indices(second)
+    if one is None or other is None or one[0] is not other[0]:
+        return None
+    return len(one[1] & other[1])
+
+
+def _indices(dataset: Any) -> tuple[Any, set[int]] | None:
+    """The base dataset below any Subsets, and which of its items are meant."""
+    if not isinstance(dataset, Subset):
+        return None
+    chosen: list[int] = [int(i) for i in dataset.indices]
+    base = dataset.dataset
+    while isinstance(base, Subset):
+        chosen = [int(base.indices[i]) for i in chosen]
+        base = base.dataset
+    return base, set(chosen)
+
+
+def _length_or_none(dataset: Any) -> int | None:
+    try:
+        return len(dataset)
+    except (TypeError, NotImplementedError):
+        return None

@@ -1,0 +1,65 @@
+"""Small helpers about tensors that must never disturb the student's run."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def finite(value: Any) -> float | None:
+    """A Python float, or None if it is not a finite number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
+    return number if number == number and abs(number) != float("inf") else None
+
+
+def first_tensor(value: Any) -> Tensor | None:
+    """The tensor itself, or the first tensor of a tuple, list or mapping (not nested deeper than one level)."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return next((item for item in value if isinstance(item, Tensor)), None)
+    return None
+
+
+def keep(value: Tensor, rows: int | None = None) -> Tensor:
+    """A detached copy on the CPU of the first ``rows`` rows, outside autograd and inference mode."""
+    with torch.no_grad():
+        part = value.detach()
+        if rows is not None and part.dim() > 0:
+            part = part[:rows]
+        return part.to("cpu", copy=True)
+
+
+def row_numel(value: Tensor) -> int:
+    """Numbers per row of a batch (n, ...)."""
+    return value.numel() // value.shape[0] if value.dim() and value.shape[0] else 0
+
+
+class RowHasher:
+    """Fingerprints of the rows of a batch: equal rows give equal numbers, others practically never."""
+
+    def __init__(self, columns: int = 512) -> None:
+        self._columns = columns
+        self._plans: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __call__(self, batch: Tensor) -> list[int]:
+        """``batch`` (n, ...) -> n integers. Rows that differ only below float32 precision count as equal."""
+        flat = batch.detach().reshape(batch.shape[0], -1)
+        index, weights = self._plan(flat.shape[1])
+        picked = flat[:, index.to(flat.device)].to("cpu", torch.float64)
+        sums: list[float] = torch.nan_to_num(picked @ weights).tolist()
+        return [round(total * 1e5) for total in sums]
+
+    def _plan(self, width: int) -> tuple[Tensor, Tensor]:
+        if width not in self._plans:
+            generator = torch.Generator().manual_seed(20_240_613)
+            count = min(width, self._columns)
+            index = torch.randperm(width, generator=generator)[:count]
+            weights = torch.rand(count, generator=generator, dtype=torch.float64) + 0.5
+            self._plans[width] = (index, weights)
+        return self._plans[width]

@@ -1,0 +1,220 @@
+"""Small trainings in many manners, each watched by the recorder; prints what was claimed, as one JSON document.
+
+Run in a process of its own, since the recorder patches torch: ``python scenarios.py FOLDER``.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split
+
+folder = Path(sys.argv[1])
+sys.path.insert(0, str(folder))
+torch.set_num_threads(1)
+X = torch.randn(200, 5, generator=torch.Generator().manual_seed(1))
+y = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()
+SCENARIOS = {}
+
+
+class Points(Dataset):
+    """A dataset class of the student's own."""
+
+    def __init__(self, train):
+        self.x, self.y = (X[:160], y[:160]) if train else (X[160:], y[160:])
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, index):
+        return self.x[index], self.y[index]
+
+
+def net(dropout=True):
+    layers = [nn.BatchNorm1d(5), nn.Linear(5, 8), nn.Dropout(0.1) if dropout else nn.Identity(), nn.ReLU(), nn.Linear(8, 3)]
+    return nn.Sequential(*layers)
+
+
+def scenario(function):
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+def loaders():
+    return DataLoader(Points(True), 16, shuffle=True), DataLoader(Points(False), 16)
+
+
+@scenario
+def reference():
+    model, (train, valid) = net(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(5):
+        model.train()
+        for a, b in train:
+            optimiser.zero_grad()
+            F.cross_entropy(model(a), b).backward()
+            optimiser.step()
+        model.eval()
+        with torch.no_grad():
+            for a, b in valid:
+                F.cross_entropy(model(a), b)
+    model(torch.zeros(2, 5))  # a look at new inputs, as the course's bonus does
+    return model
+
+
+@scenario
+def no_zero_grad_no_eval():
+    model, (train, valid) = net(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(3):
+        for a, b in train:
+            F.cross_entropy(model(a), b).backward()
+            optimiser.step()
+        for a, b in valid:
+            F.cross_entropy(model(a), b)
+
+
+@scenario
+def accumulation():
+    model, (train, _) = net(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(3):
+        for i, (a, b) in enumerate(train):
+            (F.cross_entropy(model(a), b) / 2).backward()
+            if i % 2:
+                optimiser.step()
+                optimiser.zero_grad()
+
+
+@scenario
+def closure():
+    model = net()
+    optimiser = torch.optim.LBFGS(model.parameters())
+
+    def again():
+        optimiser.zero_grad()
+        loss = F.cross_entropy(model(X), y)
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        optimiser.step(again)
+
+
+@scenario
+def direct_forward_without_loader():
+    model = net()
+    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    for epoch in range(40):
+        optimiser.zero_grad()
+        loss = ((model.forward(X[:160]) - F.one_hot(y[:160], 3)) ** 2).mean()
+        loss.backward()
+        optimiser.step()
+        if epoch % 10 == 0:
+            with torch.no_grad():
+                model(X[160:])
+
+
+@scenario
+def erased_gradients():
+    model = net()
+    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(10):
+        F.cross_entropy(model(X), y).backward()
+        optimiser.zero_grad()
+        optimiser.step()
+
+
+@scenario
+def one_hot_softmax_bce():
+    model, (train, _) = net(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    loss = nn.BCELoss()
+    for _ in range(2):
+        for a, b in train:
+            optimiser.zero_grad()
+            loss(model(a).softmax(1), F.one_hot(b, 3).float()).backward()
+            optimiser.step()
+
+
+@scenario
+def two_models_and_random_split():
+    part, rest = random_split(TensorDataset(X, y), [160, 40])
+    model = None
+    for width in (4, 8):
+        model = nn.Sequential(nn.Linear(5, width), nn.Linear(width, 3))
+        optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+        for _ in range(3):
+            for a, b in DataLoader(part, 32, shuffle=True):
+                optimiser.zero_grad()
+                F.cross_entropy(model(a), b).backward()
+                optimiser.step()
+            with torch.no_grad():
+                for a, b in DataLoader(rest, 40):
+                    F.cross_entropy(model.eval()(a), b)
+            model.train()
+    return model
+
+
+@scenario
+def diverged():
+    model = nn.Sequential(nn.Linear(5, 3))
+    optimiser = torch.optim.SGD(model.parameters(), 1e30)
+    for _ in range(10):
+        optimiser.zero_grad()
+        (model(X) ** 2).mean().backward()
+        optimiser.step()
+
+
+@scenario
+def returned_by_train():
+    reference()
+    model = net()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    optimiser.zero_grad()
+    F.cross_entropy(model(X), y).backward()
+    optimiser.step()
+    recorder.STATE.returned_model = model
+    reference()
+
+
+@scenario
+def nothing():
+    net()(X)
+
+
+def weights_after_reference():
+    torch.manual_seed(3)
+    return [p.detach().clone() for p in reference().parameters()]
+
+
+plain = weights_after_reference()
+import grader_probe  # noqa: E402
+
+out = folder / "out"
+out.mkdir()
+settings = {"task": "penguins-classification", "seed": 3, "work": str(out), "world": str(out), "heldout": str(out), "out": str(out)}
+grader_probe.start(settings)
+from grader_probe import recorder  # noqa: E402
+
+watched = weights_after_reference()
+result = {"neutral": all(torch.equal(a, b) for a, b in zip(plain, watched, strict=True)), "claims": {}, "arrays": {}, "heldout": {}}
+seen = recorder.STATE.sources
+for name, run in SCENARIOS.items():
+    seen.__init__()
+    recorder.STATE.__init__()
+    recorder.STATE.sources = seen
+    recorder.STATE.settings = settings
+    for old in out.iterdir():
+        old.unlink()
+    torch.manual_seed(0)
+    run()
+    grader_probe.collect()
+    grader_probe.predict()
+    result["claims"][name] = json.loads((out / "evidence.json").read_text())
+    result["heldout"][name] = json.loads((out / "heldout.json").read_text())
+    result["arrays"][name] = sorted(p.stem for p in out.glob("*.npy"))
+print(json.dumps(result))

@@ -1,0 +1,146 @@
+"""What the recorder claims of trainings in many manners; every claim validates against the evidence model."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grader.evidence.model import Claims, HeldOutClaims
+
+PROBE = Path(__file__).parents[2] / "grader" / "probe"
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """All scenarios, run once in a process of their own."""
+    folder = tmp_path_factory.mktemp("probe")
+    shutil.copytree(PROBE, folder / "grader_probe")
+    script = Path(__file__).with_name("scenarios.py")
+    done = subprocess.run([sys.executable, str(script), str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    result = json.loads(done.stdout.splitlines()[-1])
+    result["claims"] = {k: Claims.model_validate(v) for k, v in result["claims"].items()}
+    result["heldout"] = {k: HeldOutClaims.model_validate(v) for k, v in result["heldout"].items()}
+    return result
+
+
+def test_weights_with_and_without_the_recorder_are_bit_identical(seen):
+    assert seen["neutral"]
+
+
+def test_reference_manner(seen):
+    claims = seen["claims"]["reference"]
+    episode = claims.marked
+    assert (episode.steps, episode.backwards, episode.zero_grads) == (50, 50, 50)
+    assert episode.stale_backwards == episode.steps_in_eval_mode == episode.zeroed_before_step == 0
+    assert episode.weight_change > 0
+    phases = [p for p in claims.passes if p.loader is not None]
+    assert [p.phase for p in phases] == ["train", "eval"] * 5
+    assert all(p.in_training_mode == 0 and p.with_gradients == 0 for p in phases if p.phase == "eval")
+    assert all(p.in_training_mode == p.forwards for p in phases if p.phase == "train")
+    assert claims.split.shared_rows == 0
+    assert claims.split.eval_rows == 40
+    assert len(claims.eval_curve) == 5
+    assert [(d.split, d.length) for d in claims.datasets] == [("train", 160), ("valid", 40)]
+    assert [loader.shuffles for loader in claims.loaders] == [True, False]
+
+
+def test_reference_architecture_is_traced(seen):
+    architecture = seen["claims"]["reference"].architecture
+    names = [o.name for o in architecture.operations]
+    assert names.count("addmm") == 2
+    assert "relu" in names
+    assert architecture.linearity > 1e-3
+    assert architecture.has_batchnorm
+    assert architecture.has_dropout
+    assert all(p.gradient == "yes" and p.in_optimiser for p in architecture.parameter_list)
+
+
+def test_validation_rows_are_kept_although_a_later_cell_looked_at_others(seen):
+    assert {"eval_inputs", "eval_outputs", "eval_loss_inputs", "eval_targets"} <= set(seen["arrays"]["reference"])
+    assert seen["claims"]["reference"].split.eval_rows == 40
+
+
+def test_dataset_is_rebuilt_for_the_held_out_world(seen):
+    attempts = {a.method: a for a in seen["heldout"]["reference"].attempts}
+    assert attempts["replay"].ok
+    assert not attempts["predict"].ok
+    assert "replay_outputs" in seen["arrays"]["reference"]
+
+
+def test_missing_zero_grad_and_eval_are_seen(seen):
+    claims = seen["claims"]["no_zero_grad_no_eval"]
+    assert claims.marked.stale_backwards == claims.marked.backwards - 1
+    assert claims.marked.zero_grads == 0
+    evaluation = [p for p in claims.passes if p.phase == "eval"]
+    assert len(evaluation) == 3
+    assert all(p.in_training_mode == p.forwards and p.with_gradients == p.forwards for p in evaluation)
+
+
+@pytest.mark.parametrize("name", ["accumulation", "closure", "direct_forward_without_loader", "one_hot_softmax_bce"])
+def test_unusual_but_correct_loops_leave_no_stale_gradients(seen, name):
+    episode = seen["claims"][name].marked
+    assert episode.stale_backwards == 0
+    assert episode.steps_with_empty_gradients == 0
+    assert episode.zeroed_before_step == 0
+
+
+def test_closure_counts_all_its_backwards(seen):
+    episode = seen["claims"]["closure"].marked
+    assert episode.steps == 3
+    assert episode.backwards > 3
+
+
+def test_direct_forward_finds_the_whole_model(seen):
+    claims = seen["claims"]["direct_forward_without_loader"]
+    assert claims.marked.model_class == "Sequential"
+    assert claims.marked.steps == 40
+    assert claims.losses[0].kind == "custom"
+    assert claims.architecture.parameters == sum(p.shape[0] * (p.shape + [1])[1] for p in claims.architecture.parameter_list)
+    assert claims.architecture.linearity > 1e-3
+
+
+def test_erased_gradients_are_seen(seen):
+    episode = seen["claims"]["erased_gradients"].marked
+    assert episode.zeroed_before_step == episode.steps_with_empty_gradients == episode.steps == 10
+    assert episode.weight_change == 0
+
+
+def test_softmax_before_bce_on_one_hot_targets(seen):
+    loss = seen["claims"]["one_hot_softmax_bce"].losses[0]
+    assert (loss.kind, loss.target_form, loss.rows_sum_to_one) == ("binary_cross_entropy", "one-hot", True)
+    assert loss.graph[:2] == ["BinaryCrossEntropyBackward0", "SoftmaxBackward0"]
+
+
+def test_last_trained_model_is_marked_and_linear_stack_is_linear(seen):
+    claims = seen["claims"]["two_models_and_random_split"]
+    assert [e.marked for e in claims.episodes] == [False, True]
+    assert claims.architecture.parameters == 5 * 8 + 8 + 8 * 3 + 3
+    assert claims.architecture.linearity < 1e-9
+    assert claims.split.shared_indices == 0
+
+
+def test_ready_made_tensors_cannot_be_replayed(seen):
+    attempts = {a.method: a for a in seen["heldout"]["two_models_and_random_split"].attempts}
+    assert not attempts["replay"].ok
+    assert "ready-made" in attempts["replay"].reason
+
+
+def test_losses_that_are_not_finite_become_none_and_a_count(seen):
+    claims = seen["claims"]["diverged"]
+    assert claims.marked.non_finite_losses > 0
+    assert claims.train_curve[-1].loss is None
+
+
+def test_model_returned_by_train_is_marked(seen):
+    claims = seen["claims"]["returned_by_train"]
+    assert claims.marked.steps == 1
+
+
+def test_nothing_trained(seen):
+    claims = seen["claims"]["nothing"]
+    assert claims.marked is None
+    assert claims.episodes == []
