@@ -1,0 +1,235 @@
+"""Turns what the sandbox answered into held-out predictions: the first way that holds, in the task's own terms."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from grader.evidence.bundle import Evidence
+from grader.predictions import answers, recorded, table_map, targets
+from grader.predictions.model import UNKNOWN, HeldOutPredictions, NotProven, Numbers
+from grader.predictions.pipeline_map import PipelineMap, known_truth, read
+from grader.predictions.targets import ClassMap, TargetMap
+from grader.tasks.model import Truth, World
+from grader.types import Method
+
+COVERED = 0.95  # share of the held-out items that a way must predict
+DISAGREE = 0.02
+NAMES = {
+    Method.PREDICT: "predict(inputs)",
+    Method.REPLAY: "the rebuilt data set",
+    Method.INPUT_MAP: "the input map",
+    Method.RECORDED_VALIDATION: "recorded validation outputs",
+}
+Way = Callable[[World, Evidence, PipelineMap], HeldOutPredictions]
+
+
+def resolve(world: World, evidence: Evidence) -> HeldOutPredictions:
+    """Predictions in the order of ``world.heldout`` by the first way that holds; reasons for those that do not.
+
+    The held-out truth plays no part in it. Never raises for what the evidence holds.
+    """
+    found = read(world, evidence)
+    refused: list[str] = []
+    good: list[HeldOutPredictions] = []
+    ways: list[tuple[Method, Way]] = [
+        (Method.PREDICT, _by_predict),
+        (Method.REPLAY, _by_replay),
+        (Method.INPUT_MAP, _by_map),
+    ]
+    for method, way in ways:
+        try:
+            good.append(way(world, evidence, found))
+        except NotProven as reason:
+            refused.append(f"By {NAMES[method]}: {reason}")
+    if not good:
+        try:
+            good.append(_recorded(world, evidence, found))
+        except NotProven as reason:
+            refused.append(f"By {NAMES[Method.RECORDED_VALIDATION]}: {reason}")
+    if not good:
+        return HeldOutPredictions(refused=tuple(refused))
+    chosen, notes = good[0], list(good[0].notes)
+    if len(good) > 1 and _disagree(good[0], good[1], world):
+        notes.append(
+            f"{NAMES[_method(good[0])]} and {NAMES[_method(good[1])]} disagree on held-out items.".capitalize()
+        )
+    return HeldOutPredictions(chosen.method, chosen.labels, chosen.values, tuple(refused), chosen.truth, tuple(notes))
+
+
+def _method(found: HeldOutPredictions) -> Method:
+    assert found.method is not None
+    return found.method
+
+
+def _by_predict(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPredictions:
+    claims = evidence.document.heldout
+    count = len(world.heldout)
+    if claims is not None and claims.predict_labels is not None:
+        labels = answers.labels_from_names(claims.predict_labels, found.spec)
+        return _labelled(Method.PREDICT, answers.of_length(labels, count))
+    outputs = recorded.numbers(evidence, "predict_outputs")
+    if outputs is None:
+        raise NotProven(_reason(evidence, "predict"))
+    if found.spec.family == "classification":
+        return _labelled(Method.PREDICT, answers.of_length(answers.labels(outputs, found.spec, found.classes), count))
+    values, notes = answers.values(outputs, found.spec, found.scale, world.training_truth)
+    return _valued(Method.PREDICT, answers.of_length(values, count), notes)
+
+
+def _by_replay(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPredictions:
+    outputs = recorded.numbers(evidence, "replay_outputs")
+    if outputs is None:
+        raise NotProven(_reason(evidence, "replay"))
+    inputs, decoys = recorded.numbers(evidence, "replay_inputs"), recorded.numbers(evidence, "replay_targets")
+    if found.spec.inputs == "table":
+        if inputs is None or len(inputs) != len(outputs) or not isinstance(found.inputs, table_map.TableMap):
+            raise NotProven("its rows could not be matched with the data.")
+        assert world.heldout.table is not None
+        rows = table_map.align(inputs, world.heldout.table, found.inputs)
+    else:
+        rows = np.where(np.arange(len(outputs)) < len(world.heldout), np.arange(len(outputs)), UNKNOWN)
+    classes, scale = _targets_by_decoys(world, decoys, rows, found)
+    return _finished(
+        Method.REPLAY, world, outputs, rows, PipelineMap(found.spec, found.inputs, found.link, classes, scale)
+    )
+
+
+def _targets_by_decoys(
+    world: World, decoys: Numbers | None, rows: Numbers, found: PipelineMap
+) -> tuple[ClassMap | None, TargetMap | None]:
+    """The student's encoding of targets: read off training rows if it was, else off the decoys; these also prove the
+    order."""
+    if decoys is None or len(decoys) != len(rows):
+        if found.spec.inputs == "image":
+            raise NotProven("the order of its items could not be checked.")
+        return found.classes, found.scale
+    used = rows >= 0
+    try:
+        if found.spec.family == "classification":
+            assert world.decoys.labels is not None
+            seen = targets.class_map(
+                targets.indices(decoys)[used], world.decoys.labels[rows[used]], len(found.spec.classes)
+            )
+            return found.classes or seen, None
+        assert world.decoys.values is not None
+        fitted = targets.target_map(decoys[used], world.decoys.values[rows[used]])
+        return None, found.scale or fitted
+    except NotProven as reason:
+        if found.spec.inputs == "image":
+            raise NotProven("its items are not in the order of the held-out data.") from reason
+        return found.classes, found.scale
+
+
+def _by_map(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPredictions:
+    outputs = recorded.numbers(evidence, "mapped_outputs")
+    if outputs is None:
+        raise NotProven(found.reasons.get("inputs") or _reason(evidence, "input-map"))
+    count = min(len(outputs), len(world.heldout))
+    rows = np.where(np.arange(len(outputs)) < count, np.arange(len(outputs)), UNKNOWN)
+    mapped = found.mapped(world.heldout)
+    if mapped is None:
+        raise NotProven(found.reasons.get("inputs", "the inputs could not be mapped."))
+    lost = ~np.isfinite(mapped.reshape(len(mapped), -1)).all(axis=1)
+    rows = np.where((rows >= 0) & lost[np.maximum(rows, 0)], UNKNOWN, rows)
+    return _finished(Method.INPUT_MAP, world, outputs, rows, found)
+
+
+def _finished(method: Method, world: World, outputs: Numbers, rows: Numbers, found: PipelineMap) -> HeldOutPredictions:
+    """Outputs (m, ...) put into the order of the held-out items and into the task's terms."""
+    used = rows >= 0
+    count = len(world.heldout)
+    if np.count_nonzero(used) < COVERED * count and not (method is Method.INPUT_MAP and len(outputs) < count):
+        raise NotProven(f"it covers only {np.count_nonzero(used)} of {count} held-out items.")
+    notes = _assumptions(found)
+    if found.spec.family == "classification":
+        labels = np.full(count, UNKNOWN)
+        labels[rows[used]] = class_labels(outputs, found)[used]
+        return _labelled(method, labels, notes)
+    values = np.full((count, found.spec.outputs), np.nan)
+    values[rows[used]] = target_values(outputs, found)[used]
+    return _valued(method, values, notes)
+
+
+def class_labels(outputs: Numbers, found: PipelineMap) -> Numbers:
+    """Classes (n,) from a net's outputs (n, k). Raises ``NotProven`` if the class order is not known."""
+    if found.classes is None:
+        raise NotProven(found.reasons.get("targets", "which output means which class is not known."))
+    table = recorded.rows(outputs)
+    if table.shape[1] < 2:
+        raise NotProven("the model gives one number per item, not one per class.")
+    link = found.link
+    return found.classes.labels(table if link is None else link.apply(table) if link.name == "abs" else table)
+
+
+def target_values(outputs: Numbers, found: PipelineMap) -> Numbers:
+    """Values (n, k) in the task's unit from a net's outputs. Raises ``NotProven`` if link or scale are not known."""
+    if found.scale is None:
+        raise NotProven(found.reasons.get("targets", "how the targets are scaled is not known."))
+    if found.link is None:
+        raise NotProven(found.reasons.get("link", "what is applied to the output is not known."))
+    table = recorded.rows(outputs)
+    if table.shape[1] != found.spec.outputs:
+        raise NotProven(f"the model gives {table.shape[1]} numbers per item, not {found.spec.outputs}.")
+    return found.scale.values(found.link.apply(table))
+
+
+def _recorded(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPredictions:
+    """The outputs seen in validation, against the true targets of those rows where the grader knows them."""
+    outputs = recorded.required(evidence, "eval_outputs", "validation outputs")
+    if found.inputs is None:
+        raise NotProven("what the validation rows are is not known.")
+    truth = known_truth(world, evidence, found.inputs, "eval")
+    if truth is None or len(truth) != len(outputs):
+        raise NotProven("the validation rows are not rows of the data.")
+    if found.spec.family == "classification":
+        known = truth >= 0
+        made = HeldOutPredictions(
+            Method.RECORDED_VALIDATION,
+            class_labels(outputs, found)[known],
+            truth=Truth(labels=truth[known].astype(np.int64)),
+        )
+    else:
+        known = np.isfinite(truth).all(axis=1)
+        made = HeldOutPredictions(
+            Method.RECORDED_VALIDATION, None, target_values(outputs, found)[known], truth=Truth(values=truth[known])
+        )
+    if not known.any():
+        raise NotProven("the validation rows are not rows of the data.")
+    return made
+
+
+def _labelled(method: Method, labels: Numbers, notes: tuple[str, ...] = ()) -> HeldOutPredictions:
+    return HeldOutPredictions(method, labels=labels.astype(np.int64), notes=notes)
+
+
+def _valued(method: Method, values: Numbers, notes: tuple[str, ...] = ()) -> HeldOutPredictions:
+    if not np.isfinite(values).any():
+        raise NotProven("none of the predictions is a finite number.")
+    return HeldOutPredictions(method, values=values, notes=notes)
+
+
+def _assumptions(found: PipelineMap) -> tuple[str, ...]:
+    if found.classes is not None and found.classes.assumed:
+        return ("The class order was told from the net's outputs on known rows, as no targets were seen at the loss.",)
+    if found.scale is not None and found.scale.assumed:
+        return ("The scale of the targets was told from the net's outputs on known rows.",)
+    return ()
+
+
+def _reason(evidence: Evidence, method: str) -> str:
+    claims = evidence.document.heldout
+    if claims is None:
+        return "nothing came back from the sandbox."
+    attempt = next((a for a in claims.attempts if a.method == method), None)
+    return attempt.reason if attempt is not None and attempt.reason else "nothing usable came back from the sandbox."
+
+
+def _disagree(first: HeldOutPredictions, second: HeldOutPredictions, world: World) -> bool:
+    if first.labels is not None and second.labels is not None:
+        both = (first.labels >= 0) & (second.labels >= 0)
+        return bool(both.any() and np.mean(first.labels[both] != second.labels[both]) > DISAGREE)
+    if first.values is not None and second.values is not None and world.training_truth.values is not None:
+        spread = np.nanstd(world.training_truth.values, axis=0)
+        with np.errstate(invalid="ignore"):
+            return bool(np.nanmedian(np.abs(first.values - second.values) / spread) > DISAGREE)
+    return False

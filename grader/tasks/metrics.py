@@ -1,0 +1,74 @@
+"""The metrics of the four tasks and their naive baselines."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.tasks import ellipses
+from grader.tasks.model import Floats, Score, TaskSpec, Truth
+
+
+def finite_rows(predicted: Floats) -> NDArray[np.bool_]:
+    """Which rows (n, ...) hold finite numbers only."""
+    return np.asarray(np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1), dtype=np.bool_)
+
+
+def score(spec: TaskSpec, truth: Truth, predicted: Truth) -> Score:
+    """The task's metric of aligned predictions.
+
+    Classification: accuracy; a label that is no class of the task counts as wrong. Mass: mean absolute error, root
+    mean squared error beside it (grams). Ellipse: root of the squared error's mean over items and all four parameters,
+    that of each parameter (pixels), and the mean intersection over union of the pixel masks (0 to 1).
+    Raises ``ValueError`` for predictions that are empty, not finite or of another shape than the truth; whoever has
+    predictions that are not finite decides what they count as, see :func:`finite_rows`.
+    """
+    if spec.family == "classification":
+        return _accuracy(spec, _labels(truth), _labels(predicted))
+    true, guess = _values(truth), _values(predicted)
+    if true.shape != guess.shape or not len(true):
+        raise ValueError(f"predictions have shape {guess.shape}, the truth has {true.shape}")
+    if not finite_rows(guess).all():
+        raise ValueError("predictions hold numbers that are not finite")
+    error = guess - true
+    rmse = float(np.sqrt(np.mean(error**2)))
+    if spec.metric == "mae":
+        others = {"rmse": rmse}
+        return Score("mae", float(np.mean(np.abs(error))), spec.unit, len(true), others)
+    each = np.sqrt(np.mean(error**2, axis=0))
+    others = {f"rmse {name}": float(v) for name, v in zip(spec.target_names, each, strict=True)}
+    others["iou"] = float(np.mean([intersection_over_union(t, g) for t, g in zip(true, guess, strict=True)]))
+    return Score("rmse", rmse, spec.unit, len(true), others)
+
+
+def baseline(spec: TaskSpec, training: Truth, heldout: Truth) -> float:
+    """The metric of the best guess that ignores the inputs: the majority class, or the mean of the training targets."""
+    if spec.family == "classification":
+        majority = np.bincount(_labels(training), minlength=len(spec.classes)).argmax()
+        return float(np.mean(_labels(heldout) == majority))
+    true = _values(heldout)
+    guess = np.tile(np.nanmean(_values(training), axis=0), (len(true), 1))
+    return score(spec, heldout, Truth(values=guess)).value
+
+
+def intersection_over_union(one: Floats, other: Floats) -> float:
+    """Share of common pixels of two ellipses (4,) in pixels (Jaccard index); 0 if both are empty."""
+    first, second = ellipses.mask(one), ellipses.mask(other)
+    union = np.count_nonzero(first | second)
+    return float(np.count_nonzero(first & second) / union) if union else 0.0
+
+
+def _accuracy(spec: TaskSpec, true: NDArray[np.int64], guess: NDArray[np.int64]) -> Score:
+    if true.shape != guess.shape or not len(true):
+        raise ValueError(f"predictions have shape {guess.shape}, the truth has {true.shape}")
+    return Score("accuracy", float(np.mean(true == guess)), spec.unit, len(true), {})
+
+
+def _labels(truth: Truth) -> NDArray[np.int64]:
+    if truth.labels is None:
+        raise ValueError("labels are missing")
+    return truth.labels
+
+
+def _values(truth: Truth) -> Floats:
+    if truth.values is None:
+        raise ValueError("values are missing")
+    return truth.values
