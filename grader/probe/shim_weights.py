@@ -41,7 +41,7 @@ def patch_hub(module: Any) -> None:
 def _vision_builder(repository: Any, model: Any) -> Any:
     if str(repository).split(":")[0] != VISION_REPOSITORY:
         return None
-    from torchvision import models  # type: ignore[import-untyped]
+    from torchvision import models
 
     return getattr(models, str(model), None)
 

@@ -24,6 +24,7 @@ PATCHES: dict[str, Callable[[Any], None]] = {
     "palmerpenguins.penguins": shim_data.patch_penguins,
     "palmerpenguins": shim_data.patch_penguins,
     "seaborn.utils": shim_data.patch_seaborn,
+    "seaborn": shim_data.patch_seaborn,
     "torchvision.datasets.mnist": shim_data.patch_mnist,
     "torchvision.models._api": shim_weights.patch_weights_enum,
     "torch.hub": shim_weights.patch_hub,

@@ -1,0 +1,1 @@
+"""Renders marked submissions: JSON document, static pages, terminal, gradebook."""

@@ -92,6 +92,9 @@ class RunningJob(Protocol):
     def limit_hit(self) -> RunFacts | None:
         """Facts if the supervisor has ended the job for a limit, else None."""
 
+    def last_words(self) -> str:
+        """The end of what the main process wrote to its own stdout and stderr, for finding out why it did not start."""
+
     def stop(self) -> RunFacts:
         """End the job and every process it started, and say how it went. Idempotent."""
 

@@ -63,9 +63,10 @@ class World:
     """One task's data, cut by a key into what the student's code may see and what it never sees.
 
     ``training_dir`` and ``heldout_dir`` are host folders copied into a job. ``decoys`` are the false targets that
-    stand in ``heldout_dir``, same form as
-    ``heldout_truth``. ``masks``: installed files (host path) and what to show instead. ``digest``: SHA-256 over both
-    folders.
+    stand in ``heldout_dir``, same form as ``heldout_truth``. ``training``: the shown rows whose target is known; for
+    digits those of the training file, then those of the test file; for ellipses none, and ``training_truth`` holds
+    parameters typical of the task. ``masks``: installed files (host path) and what to show instead. ``digest``:
+    SHA-256 over both folders.
     """
 
     task: TaskId

@@ -58,7 +58,7 @@ def held_out_rows(table: pd.DataFrame, key: str) -> list[int]:
 def decoys(table: pd.DataFrame, task: TaskId, key: str) -> pd.DataFrame:
     """The held-out rows with false targets: species permuted within each sex, or masses permuted among all."""
     rng = np.random.default_rng(keys.seed(key, f"decoys/{task}"))
-    false = table.copy()
+    false: pd.DataFrame = table.copy()
     if task is TaskId.PENGUINS_CLASSIFICATION:
         for sex in ("female", "male"):
             chosen = table["sex"] == sex
@@ -83,7 +83,8 @@ def inputs(table: pd.DataFrame, task: TaskId) -> RawInputs:
 
 def known(table: pd.DataFrame, task: TaskId) -> pd.DataFrame:
     """The rows whose target is known: two penguins were never weighed."""
-    return table[table[TARGETS[task]].notna()].reset_index(drop=True)
+    found: pd.DataFrame = table[table[TARGETS[task]].notna()].reset_index(drop=True)
+    return found
 
 
 def write(folder: Path, table: pd.DataFrame, rows: list[int], *, anonymous: bool = False) -> None:
@@ -113,4 +114,5 @@ def _written(table: pd.DataFrame) -> pd.DataFrame:
 
     Either way pandas reads them back as floats, so that code that works on the training rows works on held-out ones.
     """
-    return table.astype({name: "Int64" for name in WHOLE if table[name].isna().any()})
+    whole: pd.DataFrame = table.astype({name: "Int64" for name in WHOLE if table[name].isna().any()})
+    return whole

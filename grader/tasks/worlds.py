@@ -123,7 +123,7 @@ def _ellipse(key: str, data_dir: Path | None, cache: Path) -> World:
     false = ellipses.false_values(values, key)
     seeds = {"train_seed": ellipses.TRAIN_SEED, "valid_seed": ellipses.VALID_SEED}
 
-    def fill(train: Path, heldout: Path, masks: Path) -> None:
+    def fill(train: Path, heldout: Path, _masks: Path) -> None:
         (train / "ellipse.json").write_text(json.dumps(seeds))
         (heldout / "ellipse.json").write_text(json.dumps(seeds))
         np.save(heldout / "ellipse_images.npy", images)

@@ -1,12 +1,15 @@
 """Images of one ellipse each, drawn afresh at every access, with the parameters that describe it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from skimage.draw import ellipse
 from torch.utils.data import Dataset
+
+Transform = Callable[[Any], Any] | None
 
 _SIDE = 128
 _ITEMS = 1_000
@@ -20,7 +23,7 @@ class EllipseDataset(Dataset[Any]):
     validation. Where the world holds fixed images (the held-out world) the index counts, and those are handed out.
     """
 
-    def __init__(self, input_tfms=None, target_tfms=None, training=False) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, input_tfms: Transform = None, target_tfms: Transform = None, training: bool = False) -> None:
         self._x_tfms, self._y_tfms = input_tfms, target_tfms
         self._rng = np.random.default_rng(123 if training is True else 666)
         fixed = Path(os.environ.get("GRADER_WORLD", "")) / "ellipse_images.npy"
@@ -50,6 +53,6 @@ def _draw(rng: np.random.Generator) -> Any:
     centre = rng.integers(margin, _SIDE - margin, size=2)
     image = np.empty((_SIDE, _SIDE, 3), dtype=np.uint8)
     image[:] = rng.integers(256, size=3)
-    inside = ellipse(centre[0], centre[1], radii[0], radii[1], shape=(_SIDE, _SIDE))  # type: ignore[no-untyped-call]
+    inside = ellipse(centre[0], centre[1], radii[0], radii[1], shape=(_SIDE, _SIDE))
     image[inside] = rng.integers(256, size=3)
     return image, np.array([*centre, *radii], dtype=np.float32) / _SIDE

@@ -9,10 +9,8 @@ _PER_GROUP = 10
 _SEED = 123
 
 
-class PenguinDataset(Dataset[Any]):
-    """Complete rows of the penguin table.
-
-    An item is ``(inputs, targets)``, each a tuple of values or what its transform makes of it.
+class PenguinDataset(Dataset):  # type: ignore[type-arg]
+    """Complete rows of the penguin table. An item is ``(inputs, targets)``: tuples of values, or what transforms make of them.
 
     ``train`` chooses the split: validation has ten rows of each species and sex, training the rest.
     """
@@ -27,15 +25,30 @@ class PenguinDataset(Dataset[Any]):
         valid = table.groupby(["species", "sex"]).sample(n=_PER_GROUP, random_state=_SEED)
         self.split = table.drop(index=valid.index) if train is True else valid
 
+    @property
+    def split(self) -> Any:
+        """The rows of this split, as a DataFrame. Whoever takes hold of it may change it, so prepared rows are forgotten."""
+        self._rows = None
+        return self._split
+
+    @split.setter
+    def split(self, table: Any) -> None:
+        self._rows: Any = None
+        self._split = table
+
     def __len__(self) -> int:
         """Rows of this split."""
-        return len(self.split)
+        return len(self._split)
 
     def __getitem__(self, index: int) -> Any:
         """Row ``index`` of this split."""
-        row = self.split.iloc[index]
-        inputs, targets = tuple(row[list(self.input_keys)]), tuple(row[list(self.target_keys)])
+        if self._rows is None:  # looking rows up in the table one by one would take most of a training's time
+            self._rows = (self._tuples(self.input_keys), self._tuples(self.target_keys))
+        inputs, targets = self._rows[0][index], self._rows[1][index]
         return (
             inputs if self.x_tfms is None else self.x_tfms(inputs),
             targets if self.y_tfms is None else self.y_tfms(targets),
         )
+
+    def _tuples(self, keys: Any) -> list[tuple[Any, ...]]:
+        return list(self._split[list(keys)].itertuples(index=False, name=None))

@@ -1,0 +1,32 @@
+# From a bare clone: `make demo` marks a small class and writes reports/index.html; `make test` runs the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint types clean
+
+# Installs once, and again only when pyproject.toml changes: everything below works offline from then on.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,course]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/grader demo --out reports
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+clean:
+	rm -rf reports build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find grader tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,118 @@
+"""Everything a check may look at, and the few questions that most checks ask of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.checks.result import CheckResult, harness_error, review
+from grader.checks.scoring import Measured, measure
+from grader.evidence.bundle import Evidence
+from grader.evidence.model import ArchitectureClaim, Claims, EpisodeClaim, EvidenceDocument, LossClaim, PassClaim
+from grader.predictions.model import HeldOutPredictions
+from grader.rubric import Calibration
+from grader.tasks.model import TaskSpec, World
+from grader.types import Exit
+
+
+@dataclass(frozen=True)
+class Context:
+    """One marked run: its evidence, the world it saw, the held-out predictions, and what they are measured against."""
+
+    evidence: Evidence
+    world: World
+    predictions: HeldOutPredictions
+    spec: TaskSpec
+    calibration: Calibration
+
+    @property
+    def document(self) -> EvidenceDocument:
+        """The validated document."""
+        return self.evidence.document
+
+    @property
+    def claims(self) -> Claims | None:
+        """What came out of the sandbox, if it validated."""
+        return self.document.claims
+
+    @property
+    def told(self) -> Claims:
+        """The claims, for use behind :meth:`without_claims`. ValueError: there are none."""
+        if self.claims is None:
+            raise ValueError("there are no claims")
+        return self.claims
+
+    @property
+    def architecture(self) -> ArchitectureClaim | None:
+        """The marked model, if there is one."""
+        return self.claims.architecture if self.claims else None
+
+    @property
+    def episode(self) -> EpisodeClaim | None:
+        """The marked episode if its optimiser stepped at all."""
+        marked = self.claims.marked if self.claims else None
+        return marked if marked is not None and marked.steps > 0 else None
+
+    @property
+    def trained(self) -> bool:
+        """Whether an optimiser has stepped on the marked model."""
+        return self.episode is not None
+
+    @property
+    def tabular(self) -> bool:
+        """Whether inputs are rows of a table."""
+        return self.spec.inputs == "table"
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the task is a classification."""
+        return self.spec.family == "classification"
+
+    @property
+    def train_losses(self) -> list[LossClaim]:
+        """Loss functions that led to a backward pass, most called first."""
+        found = [loss for loss in self.claims.losses if loss.phase == "train" and loss.calls] if self.claims else []
+        return sorted(found, key=lambda loss: -loss.calls)
+
+    @property
+    def later_evaluations(self) -> list[PassClaim]:
+        """Evaluation passes after the first optimiser step."""
+        return [p for p in self.claims.passes if p.phase == "eval" and p.forwards and p.step] if self.claims else []
+
+    @cached_property
+    def measured(self) -> Measured | None:
+        """The held-out metric and its anchors; None without usable predictions."""
+        return measure(self.spec, self.world, self.predictions, self.calibration.reference)
+
+    @property
+    def reached_level(self) -> bool:
+        """Whether the held-out level for full marks was reached: then a suspicion about the training cannot have
+        mattered."""
+        return self.measured is not None and self.measured.share >= 1.0
+
+    @property
+    def beats_guessing(self) -> bool:
+        """Whether held-out predictions are clearly better than the naive baseline."""
+        return self.measured is not None and self.measured.share >= 0.25
+
+    def array(self, name: str) -> NDArray[np.float64] | None:
+        """A recorded array as finite-or-not floats; None if absent, empty or not numeric."""
+        found: Any = self.evidence.arrays.get(name)
+        if found is None or found.dtype.kind not in "fiub" or found.ndim == 0 or not found.size:
+            return None
+        return np.asarray(found, dtype=np.float64)
+
+    def without_claims(self, aim: str) -> CheckResult | None:
+        """What to answer when the sandbox handed back nothing that validates; None when it did."""
+        if self.claims is not None:
+            return None
+        host = self.document.host
+        if host.exit is Exit.NOT_STARTED:
+            return harness_error(aim, f"The run could not be started. {host.sentence}".strip())
+        if self.document.problems:
+            return review(aim=aim, found=f"What the run left behind could not be used: {self.document.problems[0]}")
+        if host.exit is Exit.FINISHED:
+            return harness_error(aim, "The run ended normally, yet nothing was recorded.")
+        return review(aim=aim, found=host.sentence or "The process ended before anything could be recorded.")

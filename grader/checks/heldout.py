@@ -1,0 +1,109 @@
+"""How good the predictions are on data that the code never saw."""
+
+import statistics
+from collections.abc import Mapping
+
+from grader.checks.context import Context
+from grader.checks.result import CheckResult, count, failed, graded, harness_error, number, percent, quoted, review
+from grader.checks.scoring import Measured
+from grader.types import Exit, Method
+
+WORDS = {"accuracy": "accuracy", "mae": "mean absolute error", "rmse": "root mean squared error"}
+CLOSE = 1.0  # standard deviations of the reference solution's own figures that count as noise
+
+
+def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
+    """The task's metric, from 0 at the naive baseline to full marks at the calibrated level."""
+    aim = _aim(ctx)
+    measured = ctx.measured
+    if measured is None:
+        return _without_predictions(ctx, aim)
+    found = f"{_level(ctx, measured.value).capitalize()} on {count(measured.n, 'item')}; {_guess(ctx, measured)}."
+    if measured.unusable:
+        found += f" {count(measured.unusable, 'prediction')} could not be used."
+    gap = _gap(ctx, measured)
+    if measured.method is Method.RECORDED_VALIDATION:
+        told = f"{found} These are outputs on your own validation data: the net could not be run on new data."
+        missing = "Only a part of the points can be given for them; the rest stays open until a person has looked."
+        return review(aim=aim, found=told, gap=missing, share=measured.share * params["recorded_share"])
+    return graded(measured.share, aim=aim, found=found, gap=gap, next=_next(ctx, measured))
+
+
+def _aim(ctx: Context) -> str:
+    direction = "at least" if ctx.spec.higher_is_better else "at most"
+    return (
+        f"On data that the code never saw: {WORDS.get(ctx.spec.metric, ctx.spec.metric)} of {direction} "
+        f"{_value(ctx, ctx.calibration.reference)} for full marks."
+    )
+
+
+def _value(ctx: Context, value: float) -> str:
+    if ctx.spec.metric == "accuracy":
+        return percent(value)
+    units = {"g": "g", "px": "pixels"}
+    return f"{number(value)} {units.get(ctx.spec.unit, ctx.spec.unit)}".strip()
+
+
+def _level(ctx: Context, value: float) -> str:
+    return f"{WORDS.get(ctx.spec.metric, ctx.spec.metric)} {_value(ctx, value)}"
+
+
+def _guess(ctx: Context, measured: Measured) -> str:
+    fixed = "always naming the most frequent class" if ctx.classifies else "always answering with the mean"
+    return f"{fixed} gives {_value(ctx, measured.baseline)}"
+
+
+def _gap(ctx: Context, measured: Measured) -> str:
+    if measured.share <= 0:
+        return "No better than that guess."
+    away = abs(measured.reference - measured.value)
+    text = f"{percent(measured.share)} of the way from that guess to full marks."
+    values = ctx.calibration.values
+    noise = statistics.stdev(values) if len(values) > 1 else 0.0
+    if 0 < away <= CLOSE * noise:
+        text += " That is within what another random seed changes."
+    return text
+
+
+def _next(ctx: Context, measured: Measured) -> str:
+    if measured.share <= 0.02:
+        return (
+            "Compare a few predictions with their targets, side by side. Are they all alike, or in another order or "
+            "unit than they should be?"
+        )
+    if ctx.classifies:
+        return (
+            "Look at the items it gets wrong: do they have something in common? Then compare training and validation "
+            "loss over the epochs."
+        )
+    return (
+        "Plot predictions against targets and look at the worst ones. Does the error still shrink when you train for "
+        "longer?"
+    )
+
+
+def _without_predictions(ctx: Context, aim: str) -> CheckResult:
+    if (gate := ctx.without_claims(aim)) is not None:
+        return gate
+    if not ctx.trained and not ctx.train_losses and "predict" not in (ctx.claims.names if ctx.claims else []):
+        return failed(
+            aim=aim,
+            found="Nothing was trained, so there are no predictions to look at.",
+            next="First get the loss of the training data to fall; this comes by itself then.",
+        )
+    if not ctx.trained and not ctx.predictions.refused:
+        return failed(
+            aim=aim,
+            found="No net was trained, so there are no predictions to look at.",
+            next="First get the loss of the training data to fall.",
+        )
+    host = ctx.document.host
+    if ctx.document.heldout is None and host.exit is Exit.FINISHED and not ctx.document.problems:
+        return harness_error(aim, "The net was trained, but the grader did not get to run it on held-out data.")
+    reasons = (
+        [quoted(r) for r in ctx.predictions.refused]
+        or ([host.sentence] if host.sentence else [])
+        or list(ctx.document.problems[:1])
+    )
+    why = f" {' '.join(reasons[:3])}" if reasons else ""
+    return review(aim=aim, found=f"The trained net could not be run on held-out data.{why}")

@@ -1,0 +1,179 @@
+"""Does the training loop move the weights as it should, and is the net judged in evaluation mode?"""
+
+from collections.abc import Mapping
+
+from grader.checks.context import Context
+from grader.checks.data import shared_share
+from grader.checks.result import CheckResult, count, failed, graded, passed, percent, review
+from grader.evidence.model import EpisodeClaim, PassClaim
+
+AIM = (
+    "Each step clears the old gradients, computes new ones from the loss, and moves the weights; the net is in "
+    "training mode."
+)
+VALIDATION_AIM = (
+    "After training steps the net is judged on other data, in evaluation mode and without recording gradients."
+)
+UNMOVED = 1e-12  # relative change of the weights
+ABSURD = 1e3
+SEVERAL = 3  # how often something must be seen before it is spoken of
+OVERLAP = 0.5  # share of the judged rows that were trained on from which the judging counts for less
+
+
+def training(ctx: Context, params: Mapping[str, float]) -> CheckResult:
+    """What happened around the optimiser's steps on the marked net."""
+    if (gate := ctx.without_claims(AIM)) is not None:
+        return gate
+    episode = ctx.episode
+    if episode is None:
+        return _no_steps(ctx)
+    found = _facts(episode)
+    if _unmoved(ctx, episode):
+        return failed(
+            aim=AIM,
+            found=f"{found} The weights did not change.",
+            gap=_why_unmoved(episode),
+            next=_look_at_gradients(episode),
+        )
+    if episode.stale_backwards >= SEVERAL and 2 * episode.stale_backwards > episode.backwards:
+        return graded(
+            params["stale_share"],
+            aim=AIM,
+            found=(
+                f"{found} {count(episode.stale_backwards, 'backward pass', 'backward passes')} added to gradients of "
+                "earlier steps."
+            ),
+            gap="Each step still follows batches that are long past.",
+            next=(
+                "Print the gradient of one weight right after each backward pass of the first steps. Where does it "
+                "come back to zero?"
+            ),
+        )
+    if _trained_in_evaluation_mode(ctx, episode):
+        return graded(
+            params["mode_share"],
+            aim=AIM,
+            found=(
+                f"{found} {percent(episode.steps_in_eval_mode / episode.steps)} of the steps were made in evaluation "
+                "mode."
+            ),
+            gap="Dropout and BatchNorm behave differently while training, and they were switched off.",
+            next="Print model.training at the start of each epoch. What changes it after the first?",
+        )
+    return passed(AIM, found)
+
+
+def _facts(episode: EpisodeClaim) -> str:
+    steps, change = f"{count(episode.steps, 'step')} of {episode.optimiser.kind}", episode.weight_change
+    if change is None or not UNMOVED < change < ABSURD:
+        return f"{steps}."
+    return f"{steps}; the weights moved by {percent(change)} of their size."
+
+
+def _no_steps(ctx: Context) -> CheckResult:
+    if ctx.beats_guessing:
+        return review(aim=AIM, found="The predictions are good, but no step of a torch optimiser was seen.")
+    if ctx.train_losses:
+        return graded(
+            0.2,
+            aim=AIM,
+            found="A loss was followed by backward, but no optimiser made a step.",
+            gap="Gradients alone change no weights.",
+            next="Print one weight before and after a batch. Which call should have changed it?",
+        )
+    step = (
+        "Pass one batch through the net, compute its loss, and follow the recipe of the lecture for a single update; "
+        "then loop over the batches."
+    )
+    if ctx.architecture is None:
+        step = "First get a net to return something for one batch; the training loop comes after that."
+    return failed(aim=AIM, found="Not attempted yet: no optimiser made a step.", next=step)
+
+
+def _unmoved(ctx: Context, episode: EpisodeClaim) -> bool:
+    if episode.weight_change is not None and episode.weight_change <= UNMOVED:
+        return True
+    erased = 2 * max(episode.zeroed_before_step, episode.steps_with_empty_gradients) > episode.steps
+    net = ctx.architecture
+    gradients = {p.gradient for p in net.parameter_list if p.in_optimiser} if net is not None else set()
+    return erased and bool(gradients) and gradients <= {"zero", "none"}
+
+
+def _why_unmoved(episode: EpisodeClaim) -> str:
+    if 2 * episode.zeroed_before_step > episode.steps:
+        return "The gradients were erased between computing them and using them."
+    if episode.backwards == 0:
+        return "No backward pass came before the steps, so there was nothing to follow."
+    if 2 * episode.detached_backwards > episode.steps:
+        return "The loss has lost its link to the weights."
+    if episode.optimiser.lr == 0:
+        return "The learning rate is 0."
+    if 2 * episode.steps_with_empty_gradients > episode.steps:
+        return "The optimiser found no gradients on the weights it holds."
+    return "The steps had no effect."
+
+
+def _look_at_gradients(episode: EpisodeClaim) -> str:
+    if episode.optimiser.lr == 0:
+        return "Print one weight before and after a step, for two learning rates."
+    return (
+        "Right before a step, print the gradient of one weight that the optimiser holds, and then the lines that ran "
+        "since it was computed."
+    )
+
+
+def _trained_in_evaluation_mode(ctx: Context, episode: EpisodeClaim) -> bool:
+    net = ctx.architecture
+    return net is not None and (net.has_dropout or net.has_batchnorm) and 2 * episode.steps_in_eval_mode > episode.steps
+
+
+def validation(ctx: Context, params: Mapping[str, float]) -> CheckResult:
+    """How the net ran when it was judged."""
+    if (gate := ctx.without_claims(VALIDATION_AIM)) is not None:
+        return gate
+    passes = ctx.later_evaluations
+    if not passes:
+        seen = (
+            "The net was trained, but never judged on other data afterwards."
+            if ctx.trained
+            else "Not attempted yet: nothing was trained, so nothing could be judged."
+        )
+        return failed(
+            aim=VALIDATION_AIM,
+            found=seen,
+            next="After an epoch, compute the loss over the validation data without making a step, and print it.",
+        )
+    judged = _on_other_data(ctx, passes)
+    forwards = sum(p.forwards for p in judged)
+    share, told, gaps, steps = 1.0, [f"{count(len(judged), 'pass', 'passes')} over data without training on it"], [], []
+    if (shared_share(ctx) or 0.0) > OVERLAP:
+        share *= 0.5
+        told.append("but the data had been trained on")
+        gaps.append("That measures memory.")
+        steps.append("Which loader does the validation loop run over?")
+    if _in_training_mode(ctx, judged, forwards):
+        share *= params["mode_share"]
+        told.append("with the net in training mode")
+        gaps.append("Dropout and BatchNorm must switch over when the net is judged.")
+        steps.append("Judge the same batch twice and compare the outputs. Should they differ?")
+    if 2 * sum(min(p.with_gradients, p.forwards) for p in judged) > forwards:
+        share *= params["gradient_share"]
+        told.append("recording gradients that nobody needs")
+        gaps.append("It costs time and memory only.")
+        steps.append("Look up how torch is told that no gradients are needed.")
+    return graded(share, aim=VALIDATION_AIM, found=", ".join(told) + ".", gap=" ".join(gaps), next=" ".join(steps))
+
+
+def _on_other_data(ctx: Context, passes: list[PassClaim]) -> list[PassClaim]:
+    """The passes over other data than was trained on, if there are any; an extra look at the training data does no
+    harm."""
+    claims = ctx.claims
+    trained_on = {p.dataset for p in claims.passes if p.phase == "train" and p.dataset is not None} if claims else set()
+    return [p for p in passes if p.dataset not in trained_on] or passes
+
+
+def _in_training_mode(ctx: Context, passes: list[PassClaim], forwards: int) -> bool:
+    net = ctx.architecture
+    if net is None or not (net.has_dropout or net.has_batchnorm):
+        return False
+    return 2 * sum(min(p.in_training_mode, p.forwards) for p in passes) > forwards

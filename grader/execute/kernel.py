@@ -1,0 +1,231 @@
+"""Drives one kernel through nbclient: cells with limits, the probe's steps, and everything that can go wrong."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from queue import Empty
+from typing import Any
+
+import nbformat
+import zmq
+import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, CellExecutionComplete, DeadKernelError
+
+from grader.evidence.model import CellError
+from grader.limits import MAX_ERROR_NAME, MAX_ERROR_TEXT, MAX_TRACEBACK, MIB
+from grader.sandbox.protocol import RunningJob
+from grader.types import CellStatus
+
+START_S = 180.0  # a cold disk and a busy machine: importing torch and ipykernel takes seconds, not minutes
+INTERRUPT_S = 4.0  # time to answer after each of two interrupts
+MAX_MESSAGE = 32 * MIB
+QUEUED_MESSAGES = 500
+ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one piece of code went. ``dead``: the kernel cannot be used any more."""
+
+    status: CellStatus
+    error: CellError | None = None
+    wall_s: float = 0.0
+    has_output: bool = False
+    dead: bool = False
+
+
+@dataclass
+class Meter:
+    """Counts what the kernel sends; ``full`` is set once it is more than ``limit`` bytes."""
+
+    limit: int
+    total: int = 0
+    shown: bool = False  # whether the present cell showed anything
+    full: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, size: int) -> None:
+        """Count one message."""
+        self.total += size
+        if self.total > self.limit:
+            self.full.set()
+
+
+class JobClient(AsyncKernelClient):
+    """A kernel client that asks the sandbox whether the kernel lives, and refuses messages without bound."""
+
+    job: RunningJob
+
+    async def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.job.alive()
+
+    _async_is_alive = is_alive
+
+
+class QuietNotebook(NotebookClient):
+    """nbclient's way of running a cell, with outputs counted and thrown away instead of kept in memory."""
+
+    meter: Meter
+    reply: dict[str, Any] | None = None
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> None:
+        """Count a message of the cell; raise ``CellExecutionComplete`` when the kernel is idle again."""
+        kind = msg["msg_type"]
+        if kind == "status":
+            if msg["content"].get("execution_state") == "idle":
+                raise CellExecutionComplete
+            return
+        self.meter.add(message_size(msg))
+        if kind in ("stream", "display_data", "execute_result"):
+            self.meter.shown = True
+
+
+class Kernel:
+    """One running kernel. After :meth:`kill` or an outcome with ``dead`` nothing more can be run."""
+
+    def __init__(self, job: RunningJob, connection: dict[str, Any], *, output_bytes: int) -> None:
+        self._job = job
+        context = zmq.asyncio.Context()
+        context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
+        context.setsockopt(zmq.RCVHWM, QUEUED_MESSAGES)
+        context.setsockopt(zmq.LINGER, 0)
+        self._context = context
+        self._client = JobClient(context=context)
+        self._client.job = job
+        self._client.load_connection_info(connection)
+        self._client.allow_stdin = False
+        self.meter = Meter(output_bytes)
+        self._notebook = QuietNotebook(nbformat.v4.new_notebook(), allow_errors=True, timeout=None)
+        self._notebook.meter = self.meter
+        self._notebook.kc = self._client
+        self._notebook.on_cell_executed = self._take_reply
+        self._reply: dict[str, Any] = {}
+
+    async def ready(self) -> bool:
+        """Wait until the kernel answers; False if it died or never did."""
+        self._client.start_channels(hb=False, stdin=False)
+        try:
+            await self._client.wait_for_ready(timeout=START_S)
+        except (RuntimeError, ValueError):
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._client.stop_channels()
+        self._context.destroy(linger=0)
+
+    async def cell(self, source: str, *, seconds: float) -> Outcome:
+        """Run one cell as Jupyter does. Errors of the code are part of the outcome."""
+        cell = nbformat.v4.new_code_cell(source)
+        self._notebook.nb["cells"] = [cell]
+        self._reply = {}
+        self.meter.shown = False
+        return await self._bounded(self._notebook.async_execute_cell(cell, 0), seconds=seconds)
+
+    async def silent(self, code: str, *, seconds: float) -> Outcome:
+        """Run code outside the student's history and cells."""
+        self._reply = {}
+        self.meter.shown = False
+        return await self._bounded(self._ask(code), seconds=seconds)
+
+    async def _ask(self, code: str) -> None:
+        number = self._client.execute(code, silent=True, store_history=False, allow_stdin=False)
+        while True:
+            try:
+                message = await self._client.get_shell_msg(timeout=1.0)
+            except Empty:
+                if not self._job.alive():
+                    raise DeadKernelError("Kernel died") from None
+                continue
+            if message["parent_header"].get("msg_id") == number:
+                self._reply = message
+                return
+
+    def _take_reply(self, cell: Any, cell_index: int, execute_reply: dict[str, Any]) -> None:
+        self._reply = execute_reply
+
+    async def _bounded(self, work: Awaitable[Any], *, seconds: float) -> Outcome:
+        """Wait for ``work``; interrupt it when its time is over or it floods the output."""
+        start = time.monotonic()
+        task = asyncio.ensure_future(work)
+        flood = asyncio.ensure_future(self.meter.full.wait())
+        try:
+            await asyncio.wait({task, flood}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            late = not task.done()
+            if late and not self.meter.full.is_set():
+                await self._interrupt(task)
+            dead = not task.done() or _failed(task) or not self._job.alive()
+        finally:
+            flood.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=2)
+        return self._outcome(time.monotonic() - start, late=late, dead=dead)
+
+    async def _interrupt(self, task: "asyncio.Future[Any]") -> None:
+        for _ in range(2):
+            self._job.interrupt()
+            await asyncio.wait({task}, timeout=INTERRUPT_S)
+            if task.done():
+                return
+
+    def _outcome(self, wall: float, *, late: bool, dead: bool) -> Outcome:
+        facts = {"wall_s": round(wall, 3), "has_output": self.meter.shown, "dead": dead}
+        if late and not self.meter.full.is_set():
+            return Outcome(CellStatus.TIMEOUT, **facts)  # type: ignore[arg-type]
+        content = self._reply.get("content")
+        if dead or not isinstance(content, dict):
+            error = CellError(name="DeadKernel", message="The Python process ended while this cell ran.")
+            return Outcome(CellStatus.ERROR, error, **facts)  # type: ignore[arg-type]
+        if content.get("status") == "ok":
+            return Outcome(CellStatus.OK, **facts)  # type: ignore[arg-type]
+        return Outcome(CellStatus.ERROR, cell_error(content), **facts)  # type: ignore[arg-type]
+
+
+def cell_error(content: dict[str, Any]) -> CellError:
+    """The error of a reply as plain, bounded text; everything in it may be forged."""
+    lines = content.get("traceback")
+    texts = [line for line in lines[-60:] if isinstance(line, str)] if isinstance(lines, list) else []
+    return CellError(
+        name=plain(content.get("ename"))[:MAX_ERROR_NAME] or "Error",
+        message=plain(content.get("evalue"))[:MAX_ERROR_TEXT],
+        traceback=plain("\n".join(text[-MAX_TRACEBACK * 4 :] for text in texts))[-MAX_TRACEBACK:],
+    )
+
+
+def plain(text: object) -> str:
+    """Text without terminal codes, control characters and lone surrogates."""
+    if not isinstance(text, str):
+        return ""
+    return ANSI.sub("", text[: 16 * MAX_TRACEBACK]).encode("utf-8", "replace").decode("utf-8")
+
+
+def message_size(message: dict[str, Any]) -> int:
+    """About how many bytes a message's content and buffers have; cheap, never recursive beyond two levels."""
+    size = 256 + sum(len(b) for b in message.get("buffers") or [])
+    content = message.get("content")
+    pending = list(content.values()) if isinstance(content, dict) else []
+    for value in pending:
+        size += _size(value)
+        if isinstance(value, dict):
+            size += sum(_size(inner) for inner in value.values())
+    return size
+
+
+def _size(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    return sum(len(v) for v in value if isinstance(v, str)) if isinstance(value, list) else 8
+
+
+def _failed(task: "asyncio.Future[Any]") -> bool:
+    """Whether driving the kernel failed (it died, or what it sent was no Jupyter message)."""
+    if task.cancelled():
+        return True
+    problem = task.exception()
+    return problem is not None and not isinstance(problem, CellControlSignal)

@@ -1,0 +1,143 @@
+"""What can be read off a file's source without running it: names, literals, the net's output width, whether it trains."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from grader.intake.submission import Cell
+
+MODEL_FACTORIES = ("Sequential", "mobilenet_v3_small", "mobilenet_v3_large", "mobilenet_v2", "resnet18", "resnet50")
+_CELL_MAGIC = re.compile(r"^\s*%%(\w+)")
+_PYTHON_MAGICS = {"time", "timeit", "capture", "prun"}
+_LINE_MAGIC = re.compile(r"^(\s*)([%!?].*|.*\?{1,2})\s*$")
+
+
+@dataclass
+class Facts:
+    """``names``: identifiers, attributes and imported names. ``outputs``: widths of the ``Linear`` layers in the order
+    of the source. ``targets``: columns named as a target. ``imports``: first parts of imported modules."""
+
+    names: set[str] = field(default_factory=set)
+    strings: set[str] = field(default_factory=set)
+    imports: set[str] = field(default_factory=set)
+    targets: set[str] = field(default_factory=set)
+    outputs: list[int] = field(default_factory=list)
+    bases: set[str] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is a training step: a backward pass and an optimiser's step."""
+        return {"backward", "step"} <= self.names
+
+    @property
+    def defines_model(self) -> bool:
+        """Whether a net is defined or taken from a library."""
+        return bool(self.bases & {"Module", "Sequential"}) or bool(self.names & set(MODEL_FACTORIES))
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is a net and a training step."""
+        return self.trains and self.defines_model
+
+
+def facts_of(cells: Iterable[Cell]) -> Facts:
+    """Facts of all cells that parse; a cell that does not parse adds nothing."""
+    facts = Facts()
+    constants: dict[str, int] = {}
+    for cell in cells:
+        for node in _nodes(cell.source):
+            _note(node, facts, constants)
+    return facts
+
+
+def python_of(source: str) -> str:
+    """The Python in an IPython cell: magics, shell lines and help are blanked."""
+    magic = _CELL_MAGIC.match(source)
+    if magic:
+        if magic[1] not in _PYTHON_MAGICS:
+            return ""
+        source = source.split("\n", 1)[1] if "\n" in source else ""
+    return "\n".join(_LINE_MAGIC.sub(r"\1pass", line) for line in source.split("\n"))
+
+
+def _nodes(source: str) -> Iterator[ast.AST]:
+    """All nodes in the order of the source (depth first)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a student's invalid escape is not ours to report
+        tree = _tree(source)
+    todo: list[ast.AST] = [tree] if tree is not None else []
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def _tree(source: str) -> ast.Module | None:
+    for text in (source, python_of(source)):
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return None
+
+
+def _note(node: ast.AST, facts: Facts, constants: dict[str, int]) -> None:
+    match node:
+        case ast.Name(id=name):
+            facts.names.add(name)
+        case ast.Attribute(attr=name):
+            facts.names.add(name)
+        case ast.Constant(value=str(text)) if len(text) <= 200:
+            facts.strings.add(text)
+        case ast.Import(names=aliases):
+            for alias in aliases:
+                facts.imports.add(alias.name.split(".")[0])
+                facts.names.update(alias.name.split("."))
+        case ast.ImportFrom(module=module, names=aliases):
+            facts.imports.update([module.split(".")[0]] if module else [alias.name for alias in aliases])
+            facts.names.update(module.split(".") if module else ())
+            facts.names.update(alias.name for alias in aliases)
+        case ast.ClassDef(bases=bases):
+            facts.bases.update(_last_name(base) for base in bases)
+        case ast.FunctionDef(name=name):
+            facts.functions.add(name)
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(number))):
+            constants[name] = number
+        case ast.Call():
+            _note_call(node, facts, constants)
+        case _:
+            pass
+
+
+def _note_call(call: ast.Call, facts: Facts, constants: dict[str, int]) -> None:
+    name = _last_name(call.func)
+    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+    if name in {"Linear", "LazyLinear"}:
+        width = named.get("out_features") or (call.args[-1] if call.args else None)
+        match width:
+            case ast.Constant(value=int(number)):
+                facts.outputs.append(number)
+            case ast.Name(id=known) if known in constants:
+                facts.outputs.append(constants[known])
+    if name == "PenguinDataset" and len(call.args) > 1:
+        facts.targets.update(_literals(call.args[1]))
+    for keyword in ("target_keys", "target_key", "target", "targets", "target_column"):
+        if keyword in named:
+            facts.targets.update(_literals(named[keyword]))
+
+
+def _literals(node: ast.AST) -> set[str]:
+    return {n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+def _last_name(node: ast.AST) -> str:
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""

@@ -1,0 +1,214 @@
+"""Says, as data, what a bubblewrap job may see and do: the argument list, the environment, the rlimits."""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import grader
+from grader.limits import GIB, KIB, MIB, RunLimits
+from grader.sandbox.protocol import JobLayout, JobSpec
+
+JOB = PurePosixPath("/job")
+PROBE = PurePosixPath("/probe")
+UID = "1000"
+TMP_BYTES = 512 * MIB  # private /tmp, held in memory
+SHM_BYTES = 512 * MIB  # private /dev/shm, for DataLoader workers
+OPEN_FILES = 1024
+DATA_SLACK = 2 * GIB  # address space of one process beyond the memory limit, since much of it is never touched
+SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
+ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "fonts", "mime.types", "nsswitch.conf")
+CHECKOUT = ("rubrics", "reference_solutions", "submissions", "templates", "tests", ".git")  # beside the package
+OPTIONAL = {"--disable-userns": 0, "--size": 1, "--perms": 1}  # newer options and how many words follow each
+NVIDIA = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
+
+# ulimit's units: -c, -f 512-byte blocks; -d KiB. A limit that the shell does not know is left out, the watchdog stays.
+LIMITED = (
+    "ulimit -c 0; ulimit -n {files}; ulimit -f {blocks} 2>/dev/null; {more}"
+    'echo 1000 >/proc/self/oom_score_adj 2>/dev/null; exec "$@"'
+)
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """Where the Python in use lives; all paths absolute."""
+
+    executable: Path
+    prefixes: tuple[Path, ...]
+    package: Path = field(default_factory=lambda: Path(grader.__file__).resolve().parent)
+
+    @classmethod
+    def current(cls) -> "Interpreter":
+        """The running interpreter: its environment, the installation it was made from, and where links lead."""
+        named = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix), *_link_folders(Path(sys.executable))]
+        return cls(Path(sys.executable), tuple(dict.fromkeys([*named, *(p.resolve() for p in named)])))
+
+
+def _link_folders(executable: Path) -> list[Path]:
+    """Installations that the interpreter's chain of links passes through (``X`` of ``X/bin/python``)."""
+    found, step = [], executable
+    for _ in range(16):
+        if not step.is_symlink():
+            break
+        step = step.parent / os.readlink(step)
+        if step.parent.name == "bin":
+            found.append(Path(os.path.normpath(step.parent.parent)))
+    return [p for p in found if p != Path("/")]
+
+
+def bubblewrap_argv(
+    spec: JobSpec, interpreter: Interpreter, *, program: str = "bwrap", lacks: Sequence[str] = ()
+) -> list[str]:
+    """The whole command line for ``spec``. Later mounts cover earlier ones, so the order is part of the policy.
+
+    ``lacks``: those of :data:`OPTIONAL` that the installed bubblewrap is too old to know; they are left out.
+    """
+    unshare = ["user", "pid", "ipc", "uts", "net", "cgroup-try"]
+    argv = [program, *(f"--unshare-{name}" for name in unshare), "--new-session", "--die-with-parent"]
+    argv += ["--uid", UID, "--gid", UID, "--hostname", "grader", "--cap-drop", "ALL"]
+    argv += ["--disable-userns"]
+    argv += ["--clearenv", *_words("--setenv", environment(spec.env).items())]
+    argv += _system() + _devices(spec.device) + ["--size", str(TMP_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]
+    argv += _python(interpreter) + _hidden(interpreter, spec) + _masked(spec)
+    argv += _job(spec.layout) + _read_only(spec)
+    argv += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(inside(spec.layout, spec.cwd)), "--"]
+    command = limited(spec.limits, spec.argv, count_processes=True, bound_data=spec.device == "cpu")
+    return [*_without(argv, lacks), *command]
+
+
+def _without(argv: Sequence[str], lacks: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    skip = 0
+    for word in argv:
+        if skip:
+            skip -= 1
+        elif word in lacks:
+            skip = OPTIONAL[word]
+        else:
+            kept.append(word)
+    return kept
+
+
+def inside(layout: JobLayout, path: Path) -> PurePosixPath:
+    """``/job/...`` for a path of the job, ``/probe/...`` for one below its ``probe`` folder, else the path itself."""
+    if path.is_relative_to(layout.base / "probe"):
+        return PROBE / path.relative_to(layout.base / "probe").as_posix()
+    if path.is_relative_to(layout.base):
+        return JOB / path.relative_to(layout.base).as_posix()
+    return PurePosixPath(path.as_posix())
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Every variable there is inside: a fixed few and those of the job, none of the host's."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "TMPDIR": "/tmp",
+        "USER": "student",
+        "LOGNAME": "student",
+        "LANG": "C.UTF-8",
+        **extra,
+    }
+
+
+def limited(
+    limits: RunLimits, argv: Sequence[str], *, count_processes: bool, bound_data: bool = False
+) -> list[str]:
+    """``argv`` started by a shell that lowers the resource limits first (a fork hook is not safe with threads)."""
+    more = ""
+    if count_processes:  # counted for each user namespace; threads count too
+        number = limits.processes * 4
+        more += f"ulimit -u {number} 2>/dev/null || ulimit -p {number} 2>/dev/null; "
+    if bound_data:
+        more += f"ulimit -d {(limits.memory_bytes + DATA_SLACK) // KIB} 2>/dev/null; "
+    script = LIMITED.format(files=OPEN_FILES, blocks=max(1, limits.disk_bytes // 512), more=more)
+    return ["/bin/sh", "-c", script, "sh", *argv]
+
+
+def _words(option: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [word for left, right in pairs for word in (option, left, right)]
+
+
+def _bind(path: str | Path, target: str | PurePosixPath | Path | None = None) -> list[str]:
+    return ["--ro-bind", str(path), str(target if target is not None else path)]
+
+
+def _system() -> list[str]:
+    words: list[str] = []
+    for name in SYSTEM_FOLDERS:
+        path = Path(name)
+        if path.is_symlink():
+            words += ["--symlink", os.readlink(path), name]
+        elif path.exists():
+            words += _bind(path)
+    for name in ETC:
+        words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    return [*words, "--proc", "/proc"]
+
+
+def _devices(device: str) -> list[str]:
+    words = ["--dev", "/dev", "--size", str(SHM_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]
+    if device.startswith("cuda"):
+        numbered = sorted(str(p) for p in Path("/dev").glob("nvidia[0-9]*"))
+        for node in [*numbered, *(f"/dev/{name}" for name in NVIDIA)]:
+            words += ["--dev-bind-try", node, node]
+        words += ["--ro-bind-try", "/sys", "/sys"]
+    return words
+
+
+def _python(interpreter: Interpreter) -> list[str]:
+    """Read-only binds of the interpreter's folders that the system folders do not hold already."""
+    words: list[str] = []
+    for prefix in interpreter.prefixes:
+        if prefix.is_dir() and not _below(prefix, SYSTEM_FOLDERS):
+            words += _bind(prefix)
+    return words
+
+
+def visible_folders(interpreter: Interpreter) -> tuple[str, ...]:
+    """Host folders that a job sees under their own names."""
+    return (*SYSTEM_FOLDERS, *(str(p) for p in interpreter.prefixes))
+
+
+def _hidden(interpreter: Interpreter, spec: JobSpec) -> list[str]:
+    """Empty folders over the grader itself, where it lies in a visible folder, and over what the job asks to hide."""
+    package = interpreter.package
+    own = [package]
+    if (package.parent / "pyproject.toml").exists():
+        own += [package.parent / name for name in CHECKOUT]
+    words: list[str] = []
+    for folder in [*own, *spec.hides]:
+        for path in dict.fromkeys([folder, folder.resolve()]):
+            if path.is_dir() and _below(path, visible_folders(interpreter)):
+                words += ["--perms", "0555", "--size", "4096", "--tmpfs", str(path)]
+    return words
+
+
+def _masked(spec: JobSpec) -> list[str]:
+    words: list[str] = []
+    for path, shown in spec.masks.items():
+        for target in dict.fromkeys([path, path.resolve()]):
+            words += _bind(shown, target)
+    return words
+
+
+def _job(layout: JobLayout) -> list[str]:
+    words = ["--dir", str(JOB)]
+    for folder in (layout.work, layout.out, layout.run):
+        words += ["--bind", str(folder), str(inside(layout, folder))]
+    for folder in (layout.world, layout.heldout):
+        words += _bind(folder, inside(layout, folder))
+    return words
+
+
+def _read_only(spec: JobSpec) -> list[str]:
+    """Further folders of the host under their own names, those of the job under theirs (the probe: ``/probe``)."""
+    words: list[str] = []
+    for path in spec.read_only:
+        words += _bind(path, inside(spec.layout, path))
+    return words
+
+
+def _below(path: Path, folders: Iterable[str]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)

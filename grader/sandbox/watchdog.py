@@ -1,0 +1,146 @@
+"""Watches one job from outside: memory, processor time, processes, disk and wall time; ends it at the first excess."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from grader.limits import GIB, MIB, RunLimits
+from grader.types import Exit
+
+POLL_S = 0.2
+DISK_POLL_S = 1.0
+MAX_FILES = 50_000  # entries a job may create
+
+Tree = Callable[[], list[psutil.Process]]
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A limit that was passed, and the sentence the student reads."""
+
+    exit: Exit
+    sentence: str
+
+
+class Watchdog(threading.Thread):
+    """Polls a process tree until :meth:`finish`; calls ``kill`` once when a limit is passed.
+
+    ``tree`` lists the living processes of the job; ``folders`` are the folders whose size on disk counts.
+    """
+
+    def __init__(self, tree: Tree, kill: Callable[[], None], *, limits: RunLimits, folders: Iterable[Path]) -> None:
+        super().__init__(name="grader-watchdog", daemon=True)
+        self._tree, self._kill, self._limits, self._folders = tree, kill, limits, tuple(folders)
+        self._done = threading.Event()
+        self._begun = time.monotonic()
+        self._cpu: dict[tuple[int, float], float] = {}
+        self._next_disk = 0.0
+        self.excess: Excess | None = None
+        self.peak_memory = 0
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor seconds seen so far, of processes that have ended as well."""
+        return sum(self._cpu.values())
+
+    def finish(self) -> None:
+        """Stop watching; the figures stay."""
+        self._done.set()
+        if self.is_alive() and threading.current_thread() is not self:
+            self.join(timeout=10)
+
+    def run(self) -> None:
+        """The thread's work."""
+        while not self._done.is_set():
+            excess = self.look()
+            if excess is not None:
+                self.excess = excess
+                self._kill()
+                return
+            self._done.wait(POLL_S)
+
+    def look(self) -> Excess | None:
+        """One look at everything; the excess found, if any."""
+        processes = self._tree()
+        memory = self._memory(processes)
+        self.peak_memory = max(self.peak_memory, memory)
+        limits = self._limits
+        if memory > limits.memory_bytes:
+            size = f"{limits.memory_bytes / GIB:.1f} GiB" if limits.memory_bytes >= GIB else (
+                f"{limits.memory_bytes / MIB:.0f} MiB")
+            return Excess(Exit.MEMORY, f"The run was ended because it needed more than {size} of memory.")
+        if len(processes) > limits.processes:
+            return Excess(
+                Exit.CRASHED, f"The run was ended because it started more than {limits.processes} processes.")
+        if self.cpu_s > limits.cpu_s:
+            return Excess(
+                Exit.CPU_TIME, f"The run was ended because it used more than {limits.cpu_s:.0f} s of processor time.")
+        if time.monotonic() - self._begun > limits.wall_s:
+            return Excess(Exit.WALL_TIME, f"The run was ended because it took longer than {limits.wall_s:.0f} s.")
+        return self._disk()
+
+    def _memory(self, processes: list[psutil.Process]) -> int:
+        """Resident bytes of the tree; pages shared after a fork are counted once where the sum looks too large."""
+        total = 0
+        for process in processes:
+            try:
+                with process.oneshot():
+                    times = process.cpu_times()
+                    self._cpu[(process.pid, process.create_time())] = times.user + times.system
+                    total += process.memory_info().rss
+            except psutil.Error:
+                continue
+        if total > self._limits.memory_bytes and 1 < len(processes) <= 64:
+            return min(total, sum(_proportional(p) for p in processes))
+        return total
+
+    def _disk(self) -> Excess | None:
+        now = time.monotonic()
+        if now < self._next_disk:
+            return None
+        self._next_disk = now + DISK_POLL_S
+        size, files = 0, 0
+        for folder in self._folders:
+            more_size, more_files = disk_use(folder, MAX_FILES)
+            size, files = size + more_size, files + more_files
+        if size > self._limits.disk_bytes:
+            return Excess(
+                Exit.DISK,
+                f"The run was ended because it wrote more than {self._limits.disk_bytes / MIB:.0f} MiB of files.")
+        if files > MAX_FILES:
+            return Excess(Exit.DISK, f"The run was ended because it created more than {MAX_FILES} files.")
+        return None
+
+
+def _proportional(process: psutil.Process) -> int:
+    try:
+        info = process.memory_full_info()
+    except psutil.Error:
+        return 0
+    return int(getattr(info, "pss", 0) or info.uss)
+
+
+def disk_use(folder: Path, most: int) -> tuple[int, int]:
+    """Bytes on disk and number of entries below ``folder``; links are not followed; stops after ``most`` entries."""
+    size = count = 0
+    pending = [str(folder)]
+    while pending and count <= most:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    count += 1
+                    if count > most:
+                        break
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    else:
+                        status = entry.stat(follow_symlinks=False)
+                        size += int(getattr(status, "st_blocks", 0)) * 512 or status.st_size
+        except OSError:
+            continue
+    return size, count

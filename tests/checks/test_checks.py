@@ -1,0 +1,410 @@
+"""Every check: sound work passes, each fault costs what it should, and what correct solutions do is never flagged."""
+
+import numpy as np
+import pytest
+from evidence_examples import context, guesses, predictions, untouched
+
+from grader.checks import REGISTRY, run_checks
+from grader.rubric import load_rubric
+from grader.rubric.known import CHECKS
+from grader.types import Status, TaskId
+
+SPECIES, MASS, MNIST, ELLIPSE = TaskId
+DENSE = ["t", "addmm", "leaky_relu", "t", "addmm"]
+
+
+def ops(*names):
+    """Operations as claims."""
+    return [{"name": n, "output_shape": [8, 3]} for n in names]
+
+
+def check(ctx, criterion):
+    """The result for one criterion of the bundled rubric."""
+    rubric = load_rubric(ctx.document.task)
+    line = rubric.criterion(criterion)
+    return REGISTRY[line.check](ctx, line.params)
+
+
+def lost(ctx):
+    """The criteria without full marks, with their statuses."""
+    rubric = load_rubric(ctx.document.task)
+    return {
+        c.id: r.status
+        for c, r in zip(rubric.criteria, run_checks(ctx, rubric), strict=True)
+        if r.status is not Status.PASS
+    }
+
+
+def weak(task=SPECIES):
+    """Predictions above guessing but far from full marks."""
+    return predictions(task, wrong={SPECIES: 0.3, MASS: 400.0, MNIST: 0.3, ELLIPSE: 9.0}[task])
+
+
+def test_registry_and_rubric_schema_name_the_same_checks():
+    assert set(REGISTRY) == set(CHECKS)
+
+
+@pytest.mark.parametrize("task", TaskId)
+def test_sound_work_has_full_marks(task):
+    assert lost(context(task)) == {}
+
+
+@pytest.mark.parametrize("task", TaskId)
+def test_sound_work_with_weak_predictions_loses_only_held_out(task):
+    assert lost(context(task, guess=weak(task))) == {"held-out": Status.PARTIAL}
+
+
+@pytest.mark.parametrize("task", TaskId)
+def test_nothing_attempted_is_told_kindly_and_earns_little(task):
+    ctx = untouched(task)
+    results = run_checks(ctx, load_rubric(task))
+    assert all(r.next for r in results)
+    assert {r.status for r in results} == {Status.PARTIAL, Status.FAIL, Status.BLOCKED}
+    assert results[0].share == 0.5
+
+
+# --- what correct solutions do -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"episodes__0__zero_grads": 1, "episodes__0__backwards": 4000},  # gradient accumulation
+        {"episodes__0__steps": 20, "episodes__0__backwards": 400, "episodes__0__zero_grads": 400},  # LBFGS
+        {"episodes__0__stale_backwards": 2},
+        {
+            "episodes__0__steps_in_eval_mode": 1000,
+            "architecture__has_dropout": False,
+            "architecture__has_batchnorm": False,
+        },
+        {"passes__1__in_training_mode": 4, "architecture__has_dropout": False, "architecture__has_batchnorm": False},
+        {"episodes__0__weight_change": None},
+        {
+            "loaders": [],
+            "passes__0__loader": None,
+            "passes__0__dataset": None,
+            "episodes__0__batch_sizes": [284],
+            "episodes__0__distinct_batches": 1,
+        },
+        {"losses": [{"kind": "custom", "phase": "train", "calls": 1000}]},
+        {"losses": []},
+        {"train_curve": []},
+        {"eval_curve": []},
+        {"split": {}},
+        {"split__shared_rows": None},
+        {"split__shared_rows": 2},
+        {"datasets": [], "loaders": []},
+        {"architecture__linearity": None},
+        {"architecture__linearity": 0.0},  # all probes in one linear region of the activations
+        {"architecture__operations": ops("t", "addmm", "add", "sigmoid", "matmul", "softmax")},
+        {"architecture__operations": ops("t", "addmm", "something_new", "t", "addmm")},
+        {"architecture__operations": ops("mm", "add", "relu", "mm", "add", "_softmax")},
+        {"architecture__output_shape": [8, 1000]},  # a last layer outside the model
+        {"loaders__0__shuffles": None},
+    ],
+)
+def test_correct_manners_are_not_flagged(changes):
+    assert lost(context(guess=weak(), **changes)) == {"held-out": Status.PARTIAL}
+
+
+@pytest.mark.parametrize("kind", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])
+@pytest.mark.parametrize("task", [MASS, ELLIPSE])
+def test_distances_suit_regression(task, kind):
+    assert check(context(task, losses__0__kind=kind), "loss").status is Status.PASS
+
+
+def test_binary_cross_entropy_suits_targets_between_0_and_1():
+    assert check(context(ELLIPSE, losses__0__kind="binary_cross_entropy"), "loss").status is Status.PASS
+
+
+def test_softmax_and_binary_cross_entropy_on_one_hot_targets_is_correct():
+    loss = {
+        "kind": "binary_cross_entropy",
+        "phase": "train",
+        "calls": 9,
+        "input_shape": [16, 3],
+        "target_shape": [16, 3],
+        "target_form": "one-hot",
+        "rows_sum_to_one": True,
+    }
+    assert check(context(losses=[loss]), "loss").status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        ["NllLossBackward0", "LogSoftmaxBackward0", "LogSoftmaxBackward0"],
+        ["NllLossBackward0", "LogSoftmaxBackward0", "AddmmBackward0", "ReluBackward0"],
+    ],
+)
+def test_log_softmax_twice_and_hidden_activations_are_harmless(graph):
+    assert check(context(losses__0__graph=graph), "loss").status is Status.PASS
+
+
+def test_cells_that_do_not_matter_cost_little_or_nothing():
+    bad = {"index": 4, "status": "error", "lines": 3}
+    plot = bad | {"error": {"name": "TypeError", "message": "x", "traceback": "site-packages/matplotlib/axes.py"}}
+    net = bad | {"error": {"name": "URLError", "message": "<urlopen error>"}}
+    own = bad | {"error": {"name": "NameError", "message": "name 'x' is not defined"}}
+    fine = {"index": 1, "status": "ok", "lines": 3}
+    assert check(context(doc={"cells": [fine, plot, net]}), "runs").status is Status.PASS
+    assert check(context(doc={"cells": [fine, own]}), "runs").share == pytest.approx(0.95)
+    assert check(context(doc={"cells": [fine] + [own] * 40}), "runs").share == pytest.approx(0.8)
+
+
+# --- faults -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("criterion", "changes"),
+    [
+        ("training", {"episodes__0__stale_backwards": 900}),
+        ("training", {"episodes__0__steps_in_eval_mode": 900}),
+        ("validation", {"passes__1__in_training_mode": 4}),
+        ("validation", {"passes__1__with_gradients": 4}),
+        ("loss", {"losses__0__rows_sum_to_one": True}),
+        ("loss", {"losses__0__graph": ["NllLossBackward0", "LogSoftmaxBackward0", "SoftmaxBackward0"]}),
+        ("loss", {"losses__0__graph": ["NllLossBackward0", "LogSoftmaxBackward0", "ReluBackward0"]}),
+        ("loss", {"losses__0__kind": "nll_loss", "losses__0__input_max": 3.0}),
+        (
+            "loss",
+            {
+                "losses__0__kind": "binary_cross_entropy_with_logits",
+                "losses__0__target_form": "one-hot",
+                "losses__0__rows_sum_to_one": True,
+            },
+        ),
+        (
+            "architecture",
+            {
+                "architecture__operations": ops("t", "addmm", "native_batch_norm", "t", "addmm"),
+                "architecture__linearity": 1e-15,
+            },
+        ),
+        (
+            "architecture",
+            {"architecture__operations": ops("t", "addmm", "t", "addmm", "_softmax"), "architecture__linearity": 0.4},
+        ),
+        ("architecture", {"architecture__operations": ops("t", "addmm")}),
+        ("batches", {"episodes__0__distinct_batches": 1}),
+        (
+            "batches",
+            {
+                "passes": [
+                    {"phase": "train", "loader": 0, "forwards": 1, "samples": 16, "steps": 1, "step": i + 1}
+                    for i in range(9)
+                ],
+                "loaders__0__abandoned": 100,
+            },
+        ),
+    ],
+)
+def test_a_fault_costs_a_part_of_its_own_criterion(criterion, changes):
+    result = check(context(guess=weak(), **changes), criterion)
+    assert result.status is Status.PARTIAL
+    assert result.gap
+    assert result.next
+
+
+@pytest.mark.parametrize(
+    ("criterion", "task", "changes"),
+    [
+        ("training", SPECIES, {"episodes__0__weight_change": 0.0}),
+        ("training", SPECIES, {"episodes__0__weight_change": 0.0, "episodes__0__backwards": 0}),
+        (
+            "training",
+            SPECIES,
+            {"episodes__0__zeroed_before_step": 1000, "architecture__parameter_list__0__gradient": "zero"},
+        ),
+        ("split", SPECIES, {"split__shared_rows": 60}),
+        ("split", MNIST, {"datasets": [{"id": i, "kind": "MNIST", "length": 60, "split": "train"} for i in (0, 1)]}),
+        ("validation", SPECIES, {"passes": []}),
+        ("loss", SPECIES, {"losses__0__kind": "mse_loss"}),
+        ("loss", SPECIES, {"losses__0__input_shape": [16, 1], "architecture__output_shape": [8, 1]}),
+        ("loss", MASS, {"losses__0__kind": "cross_entropy"}),
+        ("outputs", ELLIPSE, {"architecture__output_shape": [8, 3], "losses__0__input_shape": [8, 3]}),
+        ("convergence", SPECIES, {"train_curve": [{"step": i, "loss": None} for i in range(20)]}),
+        ("convergence", SPECIES, {"train_curve": [{"step": i, "loss": 1.0 + i} for i in range(20)]}),
+    ],
+)
+def test_a_grave_fault_fails_its_criterion(criterion, task, changes):
+    poor = guesses(None, refused=("no",))
+    data = {} if criterion == "outputs" else None
+    result = check(context(task, guess=poor, data=data, **changes), criterion)
+    assert result.status is Status.FAIL
+    assert result.next
+
+
+def test_a_fully_connected_net_on_images_is_partial():
+    assert check(context(MNIST, architecture__operations=ops(*DENSE)), "architecture").status is Status.PARTIAL
+
+
+def test_broadcasting_shapes_are_named():
+    result = check(context(MASS, losses__0__target_shape=[16]), "loss")
+    assert result.status is Status.PARTIAL
+    assert "(16, 16)" in result.gap
+    assert (
+        check(context(MASS, losses__0__input_shape=[1, 1], losses__0__target_shape=[1]), "loss").status is Status.PASS
+    )
+
+
+def test_sorted_batches_are_seen_in_the_targets_only_when_not_shuffled():
+    data = {
+        "train_inputs": np.random.default_rng(0).normal(size=(160, 5)),
+        "train_targets": np.sort(np.arange(160) % 3),
+    }
+    assert check(context(data=data, loaders__0__shuffles=False), "batches").status is Status.PARTIAL
+    assert check(context(data=data, loaders__0__shuffles=True), "batches").status is Status.PASS
+    mixed = data | {"train_targets": np.random.default_rng(0).integers(0, 3, 160)}
+    assert check(context(data=mixed, loaders__0__shuffles=False), "batches").status is Status.PASS
+
+
+def test_the_answer_among_the_inputs_is_found_but_islands_are_not():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 200)
+    noise = rng.normal(size=(200, 3))
+    island = np.where(labels == 2, 0, rng.integers(0, 3, 200))
+    leaks = [labels, (labels == 1) * 1.0, 2.0 - labels * 0.5]
+    for column in leaks:
+        data = {"train_inputs": np.column_stack([noise, column]), "train_targets": labels}
+        assert check(context(data=data), "inputs").status is Status.FAIL
+    for column in (island, (island == 1) * 1.0, labels + noise[:, 0]):
+        data = {"train_inputs": np.column_stack([noise, column]), "train_targets": labels}
+        assert check(context(data=data), "inputs").status is Status.PASS
+    mass = rng.normal(4200, 800, (200, 1))
+    assert (
+        check(
+            context(MASS, data={"train_inputs": np.column_stack([noise, mass]), "train_targets": mass / 4200}), "inputs"
+        ).status
+        is Status.FAIL
+    )
+    near = np.column_stack([noise, mass + rng.normal(0, 100, (200, 1))])
+    assert (
+        check(context(MASS, data={"train_inputs": near, "train_targets": mass / 4200}), "inputs").status is Status.PASS
+    )
+
+
+def test_few_columns_may_have_natural_twins():
+    data = {"train_inputs": np.zeros((160, 2)), "train_targets": np.arange(160) % 3}
+    assert check(context(data=data, split__shared_rows=20), "split").status is Status.PASS
+    assert check(context(data=data, split__shared_rows=60), "split").status is Status.FAIL
+    assert check(context(split__shared_rows=20, split__shared_indices=0), "split").status is Status.PASS
+
+
+def test_too_short_a_training_loses_convergence_and_held_out_only():
+    """Five epochs of the mass net: a loss still falling along a straight line, above that of the mean."""
+    line = [{"step": 13 * (i + 1), "loss": 1.0 - i * 0.1} for i in range(6)]
+    ctx = context(MASS, guess=predictions(MASS, wrong=600.0), train_curve=line)
+    assert lost(ctx) == {"convergence": Status.PARTIAL, "held-out": Status.FAIL}
+    assert check(ctx, "convergence").share == pytest.approx(0.3)
+
+
+def test_reaching_the_level_excuses_a_falling_loss():
+    line = [{"step": i, "loss": 1.0 - i * 0.01} for i in range(60)]
+    assert check(context(train_curve=line), "convergence").status is Status.PASS
+    assert check(context(train_curve=line, guess=weak()), "convergence").status is Status.PARTIAL
+
+
+def test_validating_on_training_data_is_told_in_both_places():
+    assert lost(context(split__shared_rows=60)) == {"split": Status.FAIL, "validation": Status.PARTIAL}
+
+
+def test_failed_training_blocks_convergence():
+    assert lost(context(guess=weak(), episodes__0__weight_change=0.0))["convergence"] is Status.BLOCKED
+
+
+# --- held-out -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "share"), [(0.0, 1.0), (0.05, 1.0), (0.5, (0.5 - 1 / 3) / (0.95 - 1 / 3)), (2 / 3, 0.0), (1.0, 0.0)]
+)
+def test_held_out_is_a_straight_line_between_guessing_and_the_calibrated_level(wrong, share):
+    assert check(context(guess=predictions(SPECIES, wrong=wrong)), "held-out").share == pytest.approx(share)
+
+
+def test_outputs_on_own_validation_data_earn_a_part_and_stay_open():
+    from grader.types import Method
+
+    result = check(context(guess=predictions(SPECIES, method=Method.RECORDED_VALIDATION)), "held-out")
+    assert (result.status, result.share) == (Status.NEEDS_REVIEW, 0.5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("task", [MASS, ELLIPSE])
+def test_predictions_that_are_no_numbers_count_as_a_blind_guess(task, bad):
+    result = check(context(task, guess=guesses(values=np.full_like(predictions(task).values, bad))), "held-out")
+    assert result.status is Status.FAIL
+    assert "60 predictions could not be used" in result.found
+    one = predictions(task).values.copy()
+    one[0] = bad
+    assert check(context(task, guess=guesses(values=one)), "held-out").status is Status.PASS
+
+
+@pytest.mark.parametrize("task", [MASS, ELLIPSE])
+def test_absurd_predictions_earn_nothing(task):
+    values = predictions(task).values.copy()
+    values[0] = 1e308
+    assert check(context(task, guess=guesses(values=values)), "held-out").share == 0.0
+
+
+def test_labels_beyond_the_classes_count_as_wrong():
+    result = check(context(guess=guesses(labels=np.full(60, 2**62))), "held-out")
+    assert result.status is Status.FAIL
+    assert "60 predictions could not be used" in result.found
+
+
+def test_predictions_of_another_length_are_for_a_person():
+    assert check(context(guess=guesses(labels=np.zeros(7, dtype=np.int64))), "held-out").status is Status.NEEDS_REVIEW
+
+
+def test_a_trained_net_that_could_not_be_run_is_for_a_person():
+    result = check(context(guess=guesses(None, refused=("the data set needs a file",))), "held-out")
+    assert result.status is Status.NEEDS_REVIEW
+    assert "needs a file" in result.found
+
+
+def test_no_attempt_of_the_grader_is_the_graders_fault():
+    assert check(context(guess=guesses(None), doc={"heldout": None}), "held-out").status is Status.HARNESS_ERROR
+
+
+def test_right_predictions_without_an_optimiser_are_for_a_person():
+    ctx = untouched()
+    seen = context(doc={"claims": ctx.document.claims.model_dump()}, data={})
+    assert check(seen, "training").status is Status.NEEDS_REVIEW
+    assert check(seen, "held-out").status is Status.PASS
+
+
+# --- no evidence --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "status"),
+    [
+        ("not-started", {}, Status.HARNESS_ERROR),
+        ("finished", {}, Status.HARNESS_ERROR),
+        ("finished", {"problems": ["evidence.json is too large"]}, Status.NEEDS_REVIEW),
+        ("crashed", {}, Status.NEEDS_REVIEW),
+        ("memory", {}, Status.NEEDS_REVIEW),
+        ("wall-time", {}, Status.NEEDS_REVIEW),
+    ],
+)
+@pytest.mark.parametrize("task", TaskId)
+def test_missing_evidence_is_never_a_zero(task, host, more, status):
+    doc = {"claims": None, "heldout": None, "host": {"isolation": "process", "exit": host}} | more
+    ctx = context(task, guess=guesses(None), data={}, doc=doc)
+    rubric = load_rubric(task)
+    for criterion, result in zip(rubric.criteria, run_checks(ctx, rubric), strict=True):
+        assert result.status is status or criterion.id == "runs"
+
+
+def test_a_run_that_was_cut_short_leaves_what_cannot_be_told_open():
+    ctx = context(guess=guesses(None, refused=("the process was gone",)), architecture=None, complete=False)
+    assert lost(ctx) == {"architecture": Status.NEEDS_REVIEW, "held-out": Status.NEEDS_REVIEW}
+    assert (
+        check(
+            context(architecture__operations=[], architecture__trace_error="TypeError: x", architecture__layers=[]),
+            "architecture",
+        ).status
+        is Status.NEEDS_REVIEW
+    )

@@ -1,0 +1,128 @@
+"""Points: what is decided is given or lost, what is open is neither; and the report draws what was predicted."""
+
+import numpy as np
+import pytest
+from evidence_examples import context, guesses, predictions, untouched
+
+from grader.checks import run_checks
+from grader.grade.grading import grade, mark
+from grader.grade.model import TaskReport
+from grader.rubric import load_rubric
+from grader.types import Method, Status, TaskId, TaskStatus
+
+SPECIES, MASS, MNIST, ELLIPSE = TaskId
+
+
+def marked(ctx) -> TaskReport:
+    """The report by the bundled rubric."""
+    return mark(ctx, load_rubric(ctx.document.task))
+
+
+@pytest.mark.parametrize("task", TaskId)
+def test_sound_work_earns_all_points(task):
+    result = marked(context(task)).result
+    assert (result.points, result.max_points, result.status) == (100.0, 100.0, TaskStatus.MARKED)
+    assert result.held_out.method is Method.REPLAY
+    assert result.model.layers[-1].startswith("Linear")
+
+
+@pytest.mark.parametrize("task", TaskId)
+def test_nothing_attempted_earns_few_points_and_is_marked(task):
+    report = marked(untouched(task))
+    assert 0 <= report.result.points <= 8
+    assert report.result.status is TaskStatus.MARKED
+    assert report.result.held_out is None
+    assert report.pictures == []
+
+
+def test_points_are_the_sum_of_the_criteria():
+    result = marked(context(guess=predictions(SPECIES, wrong=0.3))).result
+    assert result.points == pytest.approx(sum(c.points for c in result.criteria))
+    assert 70 < result.points < 100
+
+
+def test_open_points_are_neither_given_nor_lost_silently():
+    result = marked(context(guess=guesses(None, refused=("the data set needs a file",)))).result
+    assert result.status is TaskStatus.NEEDS_REVIEW
+    assert result.points == 70
+    assert any("30.0 points are still open" in note for note in result.notes)
+
+
+def test_recorded_validation_is_marked_as_such():
+    result = marked(context(guess=predictions(SPECIES, method=Method.RECORDED_VALIDATION))).result
+    assert (result.points, result.status) == (85.0, TaskStatus.NEEDS_REVIEW)
+    assert any("validation data" in note for note in result.notes)
+
+
+def test_a_run_that_never_started_is_a_harness_error():
+    doc = {
+        "claims": None,
+        "heldout": None,
+        "cells": [],
+        "host": {"isolation": "process", "exit": "not-started", "sentence": "No space."},
+    }
+    result = marked(context(guess=guesses(None), data={}, doc=doc)).result
+    assert (result.points, result.status) == (0.0, TaskStatus.HARNESS_ERROR)
+    assert all(c.status is Status.HARNESS_ERROR for c in result.criteria)
+    assert "No space." in result.notes
+
+
+def test_the_same_evidence_gives_the_same_report():
+    assert marked(context(ELLIPSE)) == marked(context(ELLIPSE))
+
+
+def test_results_must_fit_the_rubric():
+    ctx = context()
+    rubric = load_rubric(SPECIES)
+    with pytest.raises(ValueError, match="zip"):
+        grade(ctx, rubric, run_checks(ctx, rubric)[:-1])
+
+
+def test_stand_in_digits_are_named():
+    assert "stand-in digits" in marked(context(MNIST, stand_in=True)).result.notes[0]
+    assert not any("stand-in" in note for note in marked(context(MNIST)).result.notes)
+
+
+def test_confusion_and_misread_digits():
+    report = marked(context(MNIST, guess=predictions(MNIST, wrong=0.5)))
+    confusion, digits = report.pictures
+    assert sum(map(sum, confusion.matrix)) == 60
+    assert sum(confusion.matrix[i][i] for i in range(10)) == 30
+    assert len(digits.images) == len(digits.truth) == 24
+    assert all(len(image) == 28 * 28 for image in digits.images)
+    assert all(t != p for t, p in zip(digits.truth, digits.predicted, strict=True))
+
+
+def test_scatter_and_ellipses():
+    (scatter,) = marked(context(MASS)).pictures
+    assert (scatter.kind, scatter.unit, len(scatter.truth)) == ("scatter", "g", 60)
+    (ellipses,) = marked(context(ELLIPSE)).pictures
+    assert (ellipses.kind, len(ellipses.images), ellipses.image_shape) == ("ellipses", 12, [128, 128, 3])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e308])
+def test_reports_hold_finite_numbers_only(bad):
+    for task, width in ((MASS, 1), (ELLIPSE, 4)):
+        report = marked(context(task, guess=guesses(values=np.full((60, width), bad))))
+        text = report.model_dump_json(exclude={"pictures": {"__all__": {"images"}}})
+        assert "NaN" not in text
+        assert "Infinity" not in text
+        assert report.result.points <= 70
+
+
+def test_labels_beyond_the_classes_are_left_out_of_pictures():
+    report = marked(context(MNIST, guess=guesses(labels=np.full(60, -(2**62)))))
+    assert [p.kind for p in report.pictures] == ["confusion"]
+    assert sum(map(sum, report.pictures[0].matrix)) == 0
+
+
+def test_curves_carry_the_best_constant():
+    curve = marked(context(MNIST)).curve
+    assert curve.loss == "cross_entropy"
+    assert 2.0 < curve.baseline < 2.31
+    assert len(curve.train) == 100
+
+
+def test_images_are_not_shown_beside_predictions_on_other_data():
+    report = marked(context(ELLIPSE, guess=predictions(ELLIPSE, method=Method.RECORDED_VALIDATION)))
+    assert report.pictures == []

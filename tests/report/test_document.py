@@ -1,0 +1,68 @@
+"""The public document matches its published schema and holds nothing but finite numbers and clean text."""
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from report_examples import students
+
+from grader import __version__
+from grader.grade.model import RESULT_SCHEMA_VERSION
+from grader.report.document import document, schema
+
+
+def test_document_validates_against_the_schema() -> None:
+    made = document(students())
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(made, schema(), cls=jsonschema.Draft202012Validator)
+    assert made["schema_version"] == RESULT_SCHEMA_VERSION
+    assert made["tool"] == {"name": "workshop-grader", "version": __version__}
+    json.dumps(made, allow_nan=False)
+
+
+def test_document_has_the_published_shape() -> None:
+    task = document(students())["submissions"][0]["tasks"][0]
+    assert set(task) == {
+        "task",
+        "file",
+        "points",
+        "max_points",
+        "status",
+        "criteria",
+        "diagnoses",
+        "held_out",
+        "model",
+        "timing",
+        "cells",
+        "notes",
+    }
+    assert set(task["criteria"][0]) == {"id", "title", "status", "points", "max_points", "aim", "found", "gap", "next"}
+    assert {"metric", "value", "unit", "baseline", "reference", "method", "n"} <= set(task["held_out"])
+    assert set(task["cells"][0]) == {"index", "status", "error"}
+    assert task["task"] == "penguins-classification"
+
+
+def test_an_unknown_key_does_not_validate() -> None:
+    made = document(students())
+    made["submissions"][0]["tasks"][0]["bonus"] = 10
+    with pytest.raises(jsonschema.ValidationError, match="bonus"):
+        jsonschema.validate(made, schema())
+
+
+def test_every_object_of_the_schema_refuses_unknown_keys() -> None:
+    for name, part in {**schema()["$defs"], "Document": schema()}.items():
+        if part.get("type") == "object":
+            assert part["additionalProperties"] is False, name
+
+
+def test_texts_are_cleaned() -> None:
+    assert not any(c in text for text in _texts(document(students())) for c in "\x1b\x00\u202e\r")
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in [key, *_texts(item)]]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []
