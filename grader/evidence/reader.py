@@ -154,8 +154,7 @@ def parse_array(content: bytes, name: str) -> Array:
     array = flat.reshape(shape, order="F" if fortran == "True" else "C")
     if dtype.kind == "b":
         array = np.frombuffer(content, dtype=np.uint8, offset=start).reshape(array.shape) != 0
-    native = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
-    return native
+    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
 def _header(content: bytes, name: str) -> tuple[str, int]:

@@ -1,13 +1,14 @@
-"""Keeps evidence on disk, whole or not at all, so that marking again needs no execution."""
+"""Keeps the evidence of a run on disk, so that checks and reports can be made again without running anything."""
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -15,38 +16,89 @@ from pydantic import ValidationError
 from grader.errors import EvidenceError
 from grader.evidence.bundle import Evidence
 from grader.evidence.model import SCHEMA_VERSION, EvidenceDocument
-from grader.evidence.reader import CLAIMED, HELD_OUT, read_arrays, read_bytes
-from grader.limits import MAX_EVIDENCE_JSON
+from grader.evidence.reader import parse_array, parse_json, read_bytes
+from grader.intake.submission import TaskFile
+from grader.limits import MAX_ARRAY_BYTES, MAX_ARRAYS, MIB, RunLimits
 
-DOCUMENT = "document.json"
-
-
-def run_key(**parts: Any) -> str:
-    """A name for the evidence of one run: SHA-256 over everything it depends on, given by name."""
-    text = json.dumps({"schema": SCHEMA_VERSION, **parts}, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+DOCUMENT = "evidence.json"
+MAX_DOCUMENT = 64 * MIB  # cells with their tracebacks included
+NAME = re.compile(r"[a-z_]{1,40}")
+PROBE = Path(__file__).resolve().parent.parent / "probe"
+PACKAGES = ("torch", "torchvision", "numpy", "pandas", "ipykernel")  # whose versions may change a run
 
 
 def save(evidence: Evidence, folder: Path) -> None:
-    """Write the evidence to ``folder``, replacing what was there, by one rename."""
+    """Write ``folder`` whole or not at all; an older one of that name is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
-    (temporary / DOCUMENT).write_text(evidence.document.model_dump_json(), encoding="utf-8")
-    for name, array in evidence.arrays.items():
-        np.save(temporary / f"{name}.npy", array, allow_pickle=False)
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(temporary, folder)
-
-
-def load(folder: Path) -> Evidence | None:
-    """Stored evidence, or None if there is none. Raises ``EvidenceError`` if it is damaged."""
-    content = read_bytes(folder / DOCUMENT, 2 * MAX_EVIDENCE_JSON) if folder.is_dir() else None
-    if content is None:
-        return None
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", dir=folder.parent))
     try:
-        document = EvidenceDocument.model_validate_json(content)
-    except ValidationError as error:
-        raise EvidenceError(f"The evidence stored in {folder} is damaged; delete the folder and run again.") from error
-    arrays: Mapping[str, Any] = read_arrays(folder, (*CLAIMED, *HELD_OUT))[0]
+        for name, array in evidence.arrays.items():
+            if NAME.fullmatch(name) is None:
+                raise EvidenceError(f"An array of the run has the odd name {name[:40]!r}.")
+            np.save(made / f"{name}.npy", array, allow_pickle=False)
+        (made / DOCUMENT).write_text(evidence.document.model_dump_json(indent=1), encoding="utf-8")
+        _put_in_place(made, folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _put_in_place(made: Path, folder: Path) -> None:
+    if not folder.exists():
+        os.replace(made, folder)
+        return
+    old = made.with_name(made.name + ".old")
+    os.replace(folder, old)
+    os.replace(made, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load(folder: Path) -> Evidence:
+    """Read what :func:`save` wrote, with the same care as bytes from a sandbox. Raises ``EvidenceError``."""
+    content = parse_json(read_bytes(folder / DOCUMENT, MAX_DOCUMENT), DOCUMENT)
+    try:
+        document = EvidenceDocument.model_validate(content)
+    except ValidationError as problem:
+        raise EvidenceError(f"{folder / DOCUMENT} is of another version or damaged; run the file again.") from problem
+    files = sorted(folder.glob("*.npy"))
+    if len(files) > MAX_ARRAYS:
+        raise EvidenceError(f"{folder} holds more than {MAX_ARRAYS} arrays.")
+    arrays = {f.stem: parse_array(read_bytes(f, MAX_ARRAY_BYTES * 2), f.name) for f in files if NAME.fullmatch(f.stem)}
     return Evidence(document, arrays)
+
+
+def run_key(  # noqa: PLR0913  all but two by name
+    file: TaskFile,
+    student: str,
+    *,
+    world: str,
+    isolation: str,
+    device: str = "cpu",
+    seed: int = 0,
+    limits: RunLimits = RunLimits(),  # noqa: B008  frozen
+) -> str:
+    """SHA-256 (hex) over everything a run depends on: the files, the world's digest, the settings, the probe and the
+    versions of the packages. Two runs of one key need not both be done."""
+    parts = {
+        "schema": SCHEMA_VERSION,
+        "student": student,
+        "file": [file.digest, str(file.task), file.path.name, file.kind],
+        "world": world,
+        "settings": [isolation, device, seed, asdict(limits)],
+        "probe": _probe_digest(),
+        "packages": [_version(name) for name in PACKAGES],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _probe_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(PROBE.rglob("*.py")):
+        digest.update(path.relative_to(PROBE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""

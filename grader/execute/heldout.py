@@ -21,7 +21,8 @@ def plan(world: World, evidence: Evidence, problems: list[str]) -> Mapping[str, 
         with np.errstate(all="ignore"):
             return dict(predictions.plan(world, evidence))
     except Exception as problem:  # noqa: BLE001  a boundary: computing with forged numbers may fail in any way
-        problems.append(f"No map from the raw data to the model's inputs could be worked out ({type(problem).__name__}).")
+        kind = type(problem).__name__
+        problems.append(f"No map from the raw data to the model's inputs could be worked out ({kind}).")
         return {}
 
 

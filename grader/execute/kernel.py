@@ -1,22 +1,22 @@
 """Drives one kernel through nbclient: cells with limits, the probe's steps, and everything that can go wrong."""
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
-import nbformat
 import zmq
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionComplete, DeadKernelError
+from nbformat import NotebookNode
 
 from grader.evidence.model import CellError
-from grader.limits import MAX_ERROR_NAME, MAX_ERROR_TEXT, MAX_TRACEBACK, MIB
+from grader.execute.text import cell_error
+from grader.limits import MIB
 from grader.sandbox.protocol import RunningJob
 from grader.types import CellStatus
 
@@ -24,7 +24,8 @@ START_S = 180.0  # a cold disk and a busy machine: importing torch and ipykernel
 INTERRUPT_S = 4.0  # time to answer after each of two interrupts
 MAX_MESSAGE = 32 * MIB
 QUEUED_MESSAGES = 500
-ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+EMPTY: dict[str, Any] = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}}
+CODE_CELL: dict[str, Any] = {"cell_type": "code", "execution_count": None, "id": "cell", "metadata": {}, "outputs": []}
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,8 @@ class QuietNotebook(NotebookClient):
     """nbclient's way of running a cell, with outputs counted and thrown away instead of kept in memory."""
 
     meter: Meter
-    reply: dict[str, Any] | None = None
 
-    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> None:
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> None:  # noqa: ARG002  nbclient's
         """Count a message of the cell; raise ``CellExecutionComplete`` when the kernel is idle again."""
         kind = msg["msg_type"]
         if kind == "status":
@@ -96,10 +96,10 @@ class Kernel:
         self._context = context
         self._client = JobClient(context=context)
         self._client.job = job
-        self._client.load_connection_info(connection)
+        self._client.load_connection_info(connection)  # type: ignore[arg-type]
         self._client.allow_stdin = False
         self.meter = Meter(output_bytes)
-        self._notebook = QuietNotebook(nbformat.v4.new_notebook(), allow_errors=True, timeout=None)
+        self._notebook = QuietNotebook(NotebookNode({**EMPTY, "cells": []}), allow_errors=True, timeout=None)  # type: ignore[no-untyped-call]
         self._notebook.meter = self.meter
         self._notebook.kc = self._client
         self._notebook.on_cell_executed = self._take_reply
@@ -121,17 +121,17 @@ class Kernel:
 
     async def cell(self, source: str, *, seconds: float) -> Outcome:
         """Run one cell as Jupyter does. Errors of the code are part of the outcome."""
-        cell = nbformat.v4.new_code_cell(source)
+        cell = NotebookNode({**CODE_CELL, "metadata": NotebookNode(), "source": source})
         self._notebook.nb["cells"] = [cell]
         self._reply = {}
         self.meter.shown = False
-        return await self._bounded(self._notebook.async_execute_cell(cell, 0), seconds=seconds)
+        return await self._bounded(self._notebook.async_execute_cell(cell, 0), seconds=seconds, counted=True)
 
     async def silent(self, code: str, *, seconds: float) -> Outcome:
         """Run code outside the student's history and cells."""
         self._reply = {}
         self.meter.shown = False
-        return await self._bounded(self._ask(code), seconds=seconds)
+        return await self._bounded(self._ask(code), seconds=seconds, counted=False)
 
     async def _ask(self, code: str) -> None:
         number = self._client.execute(code, silent=True, store_history=False, allow_stdin=False)
@@ -146,18 +146,20 @@ class Kernel:
                 self._reply = message
                 return
 
-    def _take_reply(self, cell: Any, cell_index: int, execute_reply: dict[str, Any]) -> None:
+    def _take_reply(self, *, execute_reply: dict[str, Any], **_: object) -> None:
         self._reply = execute_reply
 
-    async def _bounded(self, work: Awaitable[Any], *, seconds: float) -> Outcome:
-        """Wait for ``work``; interrupt it when its time is over or it floods the output."""
+    async def _bounded(self, work: Awaitable[Any], *, seconds: float, counted: bool) -> Outcome:
+        """Wait for ``work``; interrupt it when its time is over or, if ``counted``, it floods the output."""
         start = time.monotonic()
         task = asyncio.ensure_future(work)
         flood = asyncio.ensure_future(self.meter.full.wait())
+        watched = {task, flood} if counted else {task}
         try:
-            await asyncio.wait({task, flood}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(watched, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             late = not task.done()
-            if late and not self.meter.full.is_set():
+            flooded = counted and self.meter.full.is_set()
+            if late:
                 await self._interrupt(task)
             dead = not task.done() or _failed(task) or not self._job.alive()
         finally:
@@ -165,7 +167,7 @@ class Kernel:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task}, timeout=2)
-        return self._outcome(time.monotonic() - start, late=late, dead=dead)
+        return self._outcome(time.monotonic() - start, late=late, flooded=flooded, dead=dead)
 
     async def _interrupt(self, task: "asyncio.Future[Any]") -> None:
         for _ in range(2):
@@ -174,35 +176,20 @@ class Kernel:
             if task.done():
                 return
 
-    def _outcome(self, wall: float, *, late: bool, dead: bool) -> Outcome:
-        facts = {"wall_s": round(wall, 3), "has_output": self.meter.shown, "dead": dead}
-        if late and not self.meter.full.is_set():
-            return Outcome(CellStatus.TIMEOUT, **facts)  # type: ignore[arg-type]
+    def _outcome(self, wall: float, *, late: bool, flooded: bool, dead: bool) -> Outcome:
         content = self._reply.get("content")
-        if dead or not isinstance(content, dict):
+        status, error = CellStatus.ERROR, None
+        if flooded:
+            error = CellError(name="OutputLimit", message="The cells showed more output than a run may have.")
+        elif late and self._job.limit_hit() is None:
+            status = CellStatus.TIMEOUT
+        elif dead or not isinstance(content, dict):
             error = CellError(name="DeadKernel", message="The Python process ended while this cell ran.")
-            return Outcome(CellStatus.ERROR, error, **facts)  # type: ignore[arg-type]
-        if content.get("status") == "ok":
-            return Outcome(CellStatus.OK, **facts)  # type: ignore[arg-type]
-        return Outcome(CellStatus.ERROR, cell_error(content), **facts)  # type: ignore[arg-type]
-
-
-def cell_error(content: dict[str, Any]) -> CellError:
-    """The error of a reply as plain, bounded text; everything in it may be forged."""
-    lines = content.get("traceback")
-    texts = [line for line in lines[-60:] if isinstance(line, str)] if isinstance(lines, list) else []
-    return CellError(
-        name=plain(content.get("ename"))[:MAX_ERROR_NAME] or "Error",
-        message=plain(content.get("evalue"))[:MAX_ERROR_TEXT],
-        traceback=plain("\n".join(text[-MAX_TRACEBACK * 4 :] for text in texts))[-MAX_TRACEBACK:],
-    )
-
-
-def plain(text: object) -> str:
-    """Text without terminal codes, control characters and lone surrogates."""
-    if not isinstance(text, str):
-        return ""
-    return ANSI.sub("", text[: 16 * MAX_TRACEBACK]).encode("utf-8", "replace").decode("utf-8")
+        elif content.get("status") == "ok":
+            status = CellStatus.OK
+        else:
+            error = cell_error(content)
+        return Outcome(status, error, wall_s=round(wall, 3), has_output=self.meter.shown, dead=dead)
 
 
 def message_size(message: dict[str, Any]) -> int:

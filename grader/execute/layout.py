@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import EnvironmentProblem
-from grader.limits import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES, MIB
 from grader.intake.submission import TaskFile
+from grader.limits import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES, MIB
 from grader.sandbox.protocol import JobLayout, Sandbox
 
 MAX_BASE = 70  # bytes of the base folder's path: a Unix socket's whole path may have 107 (103 on macOS)
@@ -23,8 +23,8 @@ CHANNELS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 
 def make() -> JobLayout:
     """A private folder with a short name, and the folders of the job in it. Raises ``EnvironmentProblem``."""
-    for parent in (tempfile.gettempdir(), "/tmp"):
-        if len(os.fsencode(parent)) <= MAX_BASE - 12 and os.path.isdir(parent):
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  mkdtemp makes a private folder in it
+        if len(os.fsencode(parent)) <= MAX_BASE - 12 and Path(parent).is_dir():
             break
     else:
         raise EnvironmentProblem(f"The temporary folder's path is too long ({parent}); set TMPDIR to a shorter one.")
@@ -42,9 +42,9 @@ def remove(layout: JobLayout) -> None:
 
     def unlock(function: Callable[..., Any], path: str, _: object) -> None:
         try:
-            os.chmod(os.path.dirname(path), stat.S_IRWXU)
-            if not os.path.islink(path):
-                os.chmod(path, stat.S_IRWXU)
+            Path(path).parent.chmod(stat.S_IRWXU)
+            if not Path(path).is_symlink():
+                Path(path).chmod(stat.S_IRWXU)
             function(path)
         except (OSError, TypeError):
             return
@@ -96,12 +96,12 @@ def _copy_regular(source: Path, target: Path, *, most: int, root: Path) -> int |
     try:
         if source.is_symlink():
             return None
-        with open(os.open(source, flags), "rb") as stream:
+        with os.fdopen(os.open(source, flags), "rb") as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_size > most:
                 return None
             target.parent.mkdir(parents=True, exist_ok=True)
-            with open(target, "xb") as out:
+            with target.open("xb") as out:
                 shutil.copyfileobj(stream, out)
             return status.st_size
     except OSError:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grader.errors import EvidenceError
+from grader.errors import EvidenceError, SandboxUnavailable
 from grader.evidence import reader
 from grader.evidence.bundle import Array, Evidence
 from grader.evidence.model import CellRecord, Claims, EvidenceDocument, HeldOutClaims, HostFacts
-from grader.execute import heldout, layout as layouts
+from grader.execute import heldout
+from grader.execute import layout as layouts
 from grader.execute.kernel import Kernel, Outcome
 from grader.execute.scrub import scrub
 from grader.execute.text import plain
@@ -46,7 +47,7 @@ class Session:
     output_bytes: int = 0
 
 
-def run(
+def run(  # noqa: PLR0913  all but two by name
     file: TaskFile,
     student: str,
     *,
@@ -159,7 +160,8 @@ async def _drive(session: Session, job: RunningJob, connection: dict[str, object
     try:
         if not await kernel.ready():
             session.dead = True
-            session.problems.append("The kernel did not start, so no cell was run.")
+            said = " ".join(plain(job.last_words()).split())[-600:]
+            session.problems.append(f"The kernel did not start, so no cell was run. {said}".strip())
             session.ended = RunFacts(Exit.NOT_STARTED, "The Python kernel did not start.")
             session.cells = [_record(cell, EMPTY_REPLY) for cell in session.file.cells]
             return
@@ -199,7 +201,6 @@ def _judge(session: Session, kernel: Kernel, outcome: Outcome, *, over: bool) ->
     """Note why the run cannot go on after this outcome, if it cannot."""
     session.dead = session.dead or outcome.dead
     if kernel.meter.full.is_set():
-        session.dead = True
         limit = session.limits.output_bytes // 2**20
         session.ended = RunFacts(Exit.OUTPUT, f"The run was ended because it printed more than {limit} MiB.")
     elif outcome.status is CellStatus.TIMEOUT and (over or outcome.dead):
@@ -268,6 +269,8 @@ def _facts(session: Session, job: RunningJob) -> RunFacts:
     """The job's own facts, with this stage's reason for ending it where there is one."""
     died = session.dead and not job.alive() and job.limit_hit() is None
     facts = job.stop()
+    if facts.exit is Exit.NOT_STARTED:
+        raise SandboxUnavailable(facts.sentence)
     if session.ended is not None and facts.exit in (Exit.FINISHED, Exit.CRASHED):
         return replace(facts, exit=session.ended.exit, sentence=session.ended.sentence)
     if died and facts.exit is Exit.FINISHED:

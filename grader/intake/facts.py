@@ -1,4 +1,4 @@
-"""What can be read off a file's source without running it: names, literals, the net's output width, whether it trains."""
+"""What can be read off source code without running it: names, literals, the net's output width, whether it trains."""
 
 import ast
 import re
@@ -86,9 +86,7 @@ def _tree(source: str) -> ast.Module | None:
 
 def _note(node: ast.AST, facts: Facts, constants: dict[str, int]) -> None:
     match node:
-        case ast.Name(id=name):
-            facts.names.add(name)
-        case ast.Attribute(attr=name):
+        case ast.Name(id=name) | ast.Attribute(attr=name):
             facts.names.add(name)
         case ast.Constant(value=str(text)) if len(text) <= 200:
             facts.strings.add(text)

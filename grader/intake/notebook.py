@@ -53,8 +53,8 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
 
 
 def _without_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
-    sheets = [notebook, *(notebook.get("worksheets") if isinstance(notebook.get("worksheets"), list) else [])]
-    for sheet in sheets:
+    sheets = notebook.get("worksheets")
+    for sheet in (notebook, *(sheets if isinstance(sheets, list) else ())):
         cells = sheet.get("cells") if isinstance(sheet, dict) else None
         for cell in cells if isinstance(cells, list) else []:
             if isinstance(cell, dict):
@@ -71,7 +71,8 @@ def _version(notebook: dict[str, Any]) -> int:
 
 def _upgraded(notebook: dict[str, Any], name: str) -> dict[str, Any]:
     try:
-        converted: dict[str, Any] = nbformat.convert(nbformat.from_dict(notebook), CURRENT)
+        old = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
+        converted: dict[str, Any] = nbformat.convert(old, CURRENT)  # type: ignore[no-untyped-call]
     except (AttributeError, KeyError, TypeError, ValueError, nbformat.ValidationError) as error:
         raise IntakeError(
             f"{name} has the old notebook format {_version(notebook)} and cannot be converted; "

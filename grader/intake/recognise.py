@@ -1,4 +1,4 @@
-"""Tells which task a file is for: from its name, else from the data its code loads and the width of its net's output."""
+"""Tells which task a file is for: from its name, else from the data its code loads and its net's output."""
 
 import re
 from collections.abc import Callable
@@ -28,15 +28,12 @@ def recognise(stem: str, facts: Facts) -> Recognition:
     if len(named) == 1:
         task = named[0]
         if len(told) == 1 and told[0] is not task:
-            return Recognition(
-                task,
-                named,
-                f"The file name says {task}, but the code looks like {told[0]}; if that is meant, give --task {told[0]}.",
-            )
+            note = f"The file name says {task}, but the code looks like {told[0]}; if so, give --task {told[0]}."
+            return Recognition(task, named, note)
         return Recognition(task, named)
     both = [task for task in told if task in named] if named else told
     if len(both) == 1:
-        return Recognition(both[0], tuple(both), f"The task {both[0]} was told from the code, not from the file's name.")
+        return Recognition(both[0], tuple(both), f"That this is {both[0]} was told from the code, not from the name.")
     return Recognition(None, tuple(both or named or told))
 
 

@@ -1,4 +1,4 @@
-"""Reads a file's text whatever its encoding, with a cap on its size and one sentence for everything that can be wrong."""
+"""Reads a file's text whatever its encoding, with a cap on its size and a sentence for each thing that can be wrong."""
 
 import io
 import stat

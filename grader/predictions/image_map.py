@@ -116,7 +116,7 @@ def _nearest(images: Numbers, raw: Stack) -> Labels:
     best, score = np.full(len(wanted), UNKNOWN), np.full(len(wanted), -2.0)
     for start in range(0, len(raw), 2_000):
         block = _standardised(raw[start : start + 2_000, ::step, ::step].astype(np.float64))
-        likeness = wanted @ block.T
+        likeness = np.abs(wanted @ block.T)  # inverted grey levels count as well
         top = likeness.argmax(axis=1)
         value = likeness[np.arange(len(wanted)), top]
         best, score = np.where(value > score, top + start, best), np.maximum(value, score)

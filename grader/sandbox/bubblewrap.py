@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import psutil
 
 from grader.errors import SandboxUnavailable
-from grader.sandbox.job import SupervisedJob
+from grader.sandbox.job import SupervisedJob, wait_gone
 from grader.sandbox.policy import OPTIONAL, Interpreter, bubblewrap_argv, inside
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts
 from grader.types import Exit
@@ -22,6 +21,7 @@ UBUNTU_SWITCH = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 USERNS_SWITCH = Path("/proc/sys/kernel/unprivileged_userns_clone")
 INSTALL = "Install it with `apt-get install bubblewrap` (or your distribution's like)"
 SETUP_S = 15.0
+OUTER_S = 5.0
 
 
 class Bubblewrap:
@@ -81,7 +81,7 @@ class Status(threading.Thread):
 
     def run(self) -> None:
         """The thread's work."""
-        with open(self._descriptor, encoding="utf-8", errors="replace") as stream:
+        with os.fdopen(self._descriptor, encoding="utf-8", errors="replace") as stream:
             for line in stream:
                 self._take(line)
         self.known.set()
@@ -139,15 +139,20 @@ class BubblewrapJob(SupervisedJob):
         return self._command
 
     def _kill_all(self) -> None:
-        left = self._inner()
-        if self._status.init is not None:
-            try:
-                self._status.init.kill()  # psutil checks that the id was not given to another process meanwhile
-            except psutil.Error:
-                pass
-        if self._outer.poll() is None:
+        """Kill the namespace's init, and with it all that is inside; the outer process then ends by itself."""
+        if self._status.init is None:
             self._outer.kill()
-        psutil.wait_procs(left, timeout=5)
+            return
+        left = self._inner()
+        try:
+            self._status.init.kill()  # psutil checks that the id was not given to another process meanwhile
+        except psutil.Error:
+            pass
+        try:
+            self._outer.wait(timeout=OUTER_S)
+        except subprocess.TimeoutExpired:
+            self._outer.kill()
+        wait_gone(left, timeout=OUTER_S)
 
 
 @lru_cache(maxsize=4)

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO
 
 import psutil
@@ -136,3 +136,20 @@ def _signal_name(number: int) -> str:
     meanings = {"SIGSEGV": "a memory error in compiled code", "SIGABRT": "an abort in compiled code",
                 "SIGKILL": "a kill signal, most often because memory ran out"}
     return f"{name} ({meanings[name]})" if name in meanings else name
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether it exists and is no zombie that only waits for its parent."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def wait_gone(processes: Iterable[psutil.Process], *, timeout: float) -> None:
+    """Wait until none of them runs any more."""
+    deadline = time.monotonic() + timeout
+    left = [p for p in processes if runs(p)]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.02)
+        left = [p for p in left if runs(p)]

@@ -11,13 +11,15 @@ from pathlib import Path
 import psutil
 
 from grader.errors import SandboxUnavailable
-from grader.sandbox.job import SupervisedJob
+from grader.sandbox.job import SupervisedJob, runs, wait_gone
 from grader.sandbox.policy import limited
 from grader.sandbox.protocol import JobLayout, JobSpec
 
 MARK = "GRADER_JOB"  # an environment variable by which a job's processes are found again after they left its session
-KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS", "LD_LIBRARY_PATH",
-        "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+KEPT = (
+    *("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"),
+    *("SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS"),
+)
 
 
 class LocalProcess:
@@ -53,7 +55,7 @@ class LocalProcess:
 
 
 def environment(extra: Mapping[str, str], home: Path) -> dict[str, str]:
-    """The few variables a process needs on this system, a home and a temporary folder of the job's own, and ``extra``."""
+    """The few variables a process needs on this system, a home and temporary folder of the job's own, and ``extra``."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     own = {name: str(home) for name in ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "APPDATA", "LOCALAPPDATA")}
     return {**kept, **own, "USER": "student", "LOGNAME": "student", "USERNAME": "student", **extra, **own}
@@ -81,7 +83,7 @@ class LocalJob(SupervisedJob):
                 self._seen.update({p.pid: p for p in [first, *first.children(recursive=True)]})
             except psutil.Error:
                 pass
-        self._seen = {pid: p for pid, p in self._seen.items() if _runs(p)}
+        self._seen = {pid: p for pid, p in self._seen.items() if runs(p)}
         return list(self._seen.values())
 
     def _marked(self) -> list[psutil.Process]:
@@ -98,7 +100,7 @@ class LocalJob(SupervisedJob):
     def _kill_all(self) -> None:
         for _ in range(10):
             _kill_group(self._leader)
-            left = list({p.pid: p for p in [*self._known(), *self._marked()]}.values())
+            left = [p for p in {p.pid: p for p in [*self._known(), *self._marked()]}.values() if runs(p)]
             if not left:
                 return
             for process in left:
@@ -111,7 +113,7 @@ class LocalJob(SupervisedJob):
                     self._leader.wait(timeout=2)
                 except subprocess.TimeoutExpired:
                     continue
-            psutil.wait_procs([p for p in left if p.pid != self._leader.pid], timeout=2)
+            wait_gone([p for p in left if p.pid != self._leader.pid], timeout=2)
 
 
 def _kill_group(leader: subprocess.Popen[bytes]) -> None:
@@ -124,10 +126,3 @@ def _kill_group(leader: subprocess.Popen[bytes]) -> None:
             os.killpg(leader.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             return
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False

@@ -51,8 +51,8 @@ class JobSpec:
     """A process to run in isolation.
 
     ``argv``: paths in it that lie below ``layout.base`` or in ``read_only`` must be given as host paths wrapped by
-    :meth:`Sandbox.inside`. ``masks``: host files replaced by other files as seen from inside (e.g. an installed data set by the training
-    world's copy); backends that cannot do so ignore them. ``hides``: host folders shown empty.
+    :meth:`Sandbox.inside`. ``masks``: host files replaced by other files as seen from inside (e.g. an installed data
+    set by the training world's copy); backends that cannot do so ignore them. ``hides``: host folders shown empty.
     """
 
     layout: JobLayout

@@ -1,0 +1,97 @@
+"""Runs the reference solutions over several seeds and held-out splits, and writes down what they reach."""
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from grader import tasks
+from grader.errors import EnvironmentProblem
+from grader.grade.model import StudentReport, TaskReport
+from grader.intake.submission import Submission, TaskFile
+from grader.pipeline import Progress, Settings, grade_submissions, world_for
+from grader.rubric import calibration_path
+from grader.types import TaskId
+
+MAX_CURVE_POINTS = 120
+DIGITS = 6  # significant digits that are kept
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``seeds`` runs of one reference solution; run *i* has seed *i* and a held-out split of its own."""
+
+    file: TaskFile
+    settings: Settings
+    seeds: int
+    workers: int = 1
+
+
+def calibrate(plan: Plan, progress: Callable[[Progress], None] | None = None) -> Path:
+    """Write ``rubrics/calibration/<task>.json`` and return its path.
+
+    The level for full marks is the lowest held-out figure of all runs. Both the seed and the split vary, since an instructor's key
+    makes another split. Raises ``EnvironmentProblem`` if a run gives no held-out figure.
+    """
+    reports = []
+    for seed in range(plan.seeds):
+        settings = replace(plan.settings, seed=seed, key=f"calibration-{seed}")
+        submission = Submission(student=f"seed {seed}", files=(plan.file,))
+        reports += grade_submissions([submission], settings, progress=progress)
+    found = [_marked(report) for report in reports]
+    values = [_rounded(t.result.held_out.value) for t in found if t.result.held_out is not None]
+    spec = tasks.get(plan.file.task)
+    document = {
+        "metric": spec.metric,
+        "reference": min(values) if spec.higher_is_better else max(values),
+        "values": values,
+        "curve": {"train": _curve(found[0], "train"), "valid": _curve(found[0], "valid")},
+        "loss": found[0].curve.loss,
+        "times": [round(t.result.timing.wall_s, 1) for t in found],
+        "source": _source(plan),
+    }
+    stand_in = world_for(plan.file.task, plan.settings).stand_in
+    path = calibration_path(plan.file.task, stand_in=stand_in)
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _marked(report: StudentReport) -> TaskReport:
+    task = report.tasks[0]
+    if task.result.held_out is None:
+        reason = "; ".join(task.result.notes) or "no held-out figure"
+        raise EnvironmentProblem(f"The reference solution {task.result.file} could not be measured: {reason}")
+    return task
+
+
+def _curve(task: TaskReport, side: str) -> list[tuple[int, float]]:
+    """Loss in multiples of the best constant prediction's, thinned out; empty if that is not known."""
+    points = task.curve.train if side == "train" else task.curve.valid
+    if not task.curve.baseline:
+        return []
+    stride = max(1, -(-len(points) // MAX_CURVE_POINTS))
+    return [(int(step), _rounded(loss / task.curve.baseline)) for step, loss in points[::stride]]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _source(plan: Plan) -> str:
+    return (
+        f"{plan.file.path.name}, {plan.seeds} seeds and splits, cpu, torch {_version('torch')}, Python {platform.python_version()}"
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package).split("+")[0]
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def task_of(path: Path) -> TaskId:
+    """The task of a reference solution, by its file name. Raises ``KeyError`` for other names."""
+    return {spec.file_stem: spec.id for spec in tasks.TASKS.values()}[path.stem]
