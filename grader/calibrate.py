@@ -2,10 +2,11 @@
 
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import mean, stdev
 
 from grader import tasks
 from grader.errors import EnvironmentProblem
@@ -32,8 +33,8 @@ class Plan:
 def calibrate(plan: Plan, progress: Callable[[Progress], None] | None = None) -> Path:
     """Write ``rubrics/calibration/<task>.json`` and return its path.
 
-    The level for full marks is the lowest held-out figure of all runs. Both the seed and the split vary, since an instructor's key
-    makes another split. Raises ``EnvironmentProblem`` if a run gives no held-out figure.
+    Both the seed and the split vary, since an instructor's key makes another split. Raises ``EnvironmentProblem`` if
+    a run gives no held-out figure.
     """
     reports = []
     for seed in range(plan.seeds):
@@ -45,7 +46,7 @@ def calibrate(plan: Plan, progress: Callable[[Progress], None] | None = None) ->
     spec = tasks.get(plan.file.task)
     document = {
         "metric": spec.metric,
-        "reference": min(values) if spec.higher_is_better else max(values),
+        "reference": lower_end(values, higher_is_better=spec.higher_is_better),
         "values": values,
         "curve": {"train": _curve(found[0], "train"), "valid": _curve(found[0], "valid")},
         "loss": found[0].curve.loss,
@@ -56,6 +57,14 @@ def calibrate(plan: Plan, progress: Callable[[Progress], None] | None = None) ->
     path = calibration_path(plan.file.task, stand_in=stand_in)
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def lower_end(values: Sequence[float], *, higher_is_better: bool) -> float:
+    """The level for full marks: the worst of the runs, or two standard deviations below their mean if that is lower."""
+    sign = 1.0 if higher_is_better else -1.0
+    spread = stdev(values) if len(values) > 1 else 0.0
+    below = sign * mean(values) - 2 * spread
+    return _rounded(sign * min(below, *(sign * v for v in values)))
 
 
 def _marked(report: StudentReport) -> TaskReport:
@@ -80,9 +89,8 @@ def _rounded(value: float) -> float:
 
 
 def _source(plan: Plan) -> str:
-    return (
-        f"{plan.file.path.name}, {plan.seeds} seeds and splits, cpu, torch {_version('torch')}, Python {platform.python_version()}"
-    )
+    made_with = f"torch {_version('torch')}, Python {platform.python_version()}"
+    return f"{plan.file.path.name}, {plan.seeds} seeds and splits, cpu, {made_with}"
 
 
 def _version(package: str) -> str:

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grader import execute, predictions, rubric, tasks
+from grader import devices, execute, predictions, resources, rubric, tasks
 from grader.batch import Job, run_jobs
 from grader.checks import Context
 from grader.errors import GraderError
@@ -20,10 +20,12 @@ from grader.sandbox.choose import choose
 from grader.tasks.model import World
 from grader.types import Device, Isolation, TaskId
 
+NOT_REACHED = "The run was interrupted before this file was marked; run the same command again."
+
 
 @dataclass(frozen=True)
 class Settings:
-    """How submissions are run and marked. ``key``: cuts the held-out data; ``rubrics_dir``: other rubrics than the bundled ones."""
+    """How submissions are run and marked. ``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours."""
 
     isolation: Isolation = Isolation.AUTO
     device: Device = Device.AUTO
@@ -55,45 +57,50 @@ class Work:
     settings: Settings
 
 
+class Interrupted(KeyboardInterrupt):
+    """The user stopped the run; ``reports`` hold what was done until then."""
+
+    def __init__(self, reports: list[StudentReport]) -> None:
+        super().__init__("interrupted")
+        self.reports = reports
+
+
 def grade_submissions(
     submissions: Sequence[Submission],
     settings: Settings,
     *,
-    workers: int = 1,
+    workers: int = 0,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[StudentReport]:
-    """Run and mark everything; one report per submission, in order. What fails for one file costs that file a status only.
+    """Run and mark everything; one report per submission, in order. What fails for one file costs that file a status.
 
-    Raises a ``GraderError`` before anything runs if the isolation, the data or a rubric cannot be had.
+    ``workers``: so many processes, 0 for this one. Raises a ``GraderError`` before anything runs if the isolation,
+    the device, the data or a rubric cannot be had, and ``Interrupted`` with what is done on ``KeyboardInterrupt``.
     """
-    work = [Work(s.student, file, settings) for s in submissions for file in s.files]
-    prepare(settings, {w.file.task for w in work})
+    settings = replace(settings, device=devices.resolve(settings.device))
+    work = [Work(submission.student, file, settings) for submission in submissions for file in submission.files]
+    prepare(settings, {item.file.task for item in work})
     done: dict[int, TaskReport] = {}
-    jobs = [Job(i, grade_file, w) for i, w in enumerate(work)]
-    for number, report, problem in run_jobs(jobs, workers=workers):
-        item = work[number]
-        done[number] = report or could_not_be_marked(item.file, problem or "The grader failed without a reason.")
-        if progress is not None:
-            progress(Progress(len(done), len(work), item.student, item.file.task, done[number].result.status.value))
-    reports, position = [], 0
-    for submission in submissions:
-        count = len(submission.files)
-        marked = [done[i] for i in range(position, position + count)]
-        position += count
-        lost = [unreadable(u) for u in submission.unreadable if u.task is not None]
-        problems = [f"{u.path.name}: {u.reason}" for u in submission.unreadable]
-        reports.append(
-            StudentReport(student=submission.student, tasks=[*marked, *lost], problems=[*problems, *submission.notes])
-        )
-    return reports
+    jobs = [Job(number, grade_file, item) for number, item in enumerate(work)]
+    try:
+        for number, report, problem in run_jobs(jobs, workers=workers):
+            item = work[number]
+            done[number] = report or could_not_be_marked(item.file, problem or NOT_REACHED)
+            if progress is not None:
+                status = done[number].result.status.value
+                progress(Progress(len(done), len(work), item.student, item.file.task, status))
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(_reports(submissions, work, done)) from interrupt
+    return _reports(submissions, work, done)
 
 
 def prepare(settings: Settings, wanted: set[TaskId]) -> None:
-    """Build the worlds and read the rubrics once, before any worker starts. Raises the ``GraderError`` that stands in the way."""
+    """Build the worlds and read the rubrics once, before any worker starts. Raises what ``GraderError`` hinders it."""
     choose(settings.isolation)
     for task in sorted(wanted):
-        world_for(task, settings)
-        rubric.load_rubric(task, settings.rubrics_dir)
+        world = world_for(task, settings)
+        _load_rubric(task, settings)
+        _load_calibration(task, stand_in=world.stand_in)
 
 
 def world_for(task: TaskId, settings: Settings) -> World:
@@ -105,24 +112,17 @@ def run_file(work: Work) -> tuple[Evidence, World]:
     """Run one file in isolation and hand back its evidence beside the world it saw."""
     settings = work.settings
     world = world_for(work.file.task, settings)
-    sandbox, _ = choose(settings.isolation)
+    sandbox, about_isolation = choose(settings.isolation)
     evidence = execute.run(
         work.file,
         work.student,
         world=world,
         sandbox=sandbox,
         limits=settings.limits,
-        device=resolved(settings.device),
+        device=devices.resolve(settings.device).value,
         seed=settings.seed,
     )
-    return evidence, world
-
-
-def resolved(device: Device) -> str:
-    """``auto`` becomes ``cuda`` where this machine has such a device, else ``cpu``."""
-    if device is not Device.AUTO:
-        return device.value
-    return "cuda" if Path("/dev/nvidiactl").exists() and Path("/dev/nvidia0").exists() else "cpu"
+    return _with_note(evidence, about_isolation), world
 
 
 def mark_evidence(evidence: Evidence, world: World, settings: Settings) -> TaskReport:
@@ -133,9 +133,9 @@ def mark_evidence(evidence: Evidence, world: World, settings: Settings) -> TaskR
         world=world,
         predictions=predictions.resolve(world, evidence),
         spec=tasks.get(task),
-        calibration=rubric.load_calibration(task, stand_in=world.stand_in),
+        calibration=_load_calibration(task, stand_in=world.stand_in),
     )
-    return mark(context, rubric.load_rubric(task, settings.rubrics_dir))
+    return mark(context, _load_rubric(task, settings))
 
 
 def grade_file(work: Work) -> TaskReport:
@@ -148,11 +148,42 @@ def grade_file(work: Work) -> TaskReport:
 
 
 def reference_curves() -> Mapping[TaskId, ReferenceCurve]:
-    """Validation curves of the reference solutions in multiples of the naive baseline's loss, where they were measured."""
+    """Validation curves of the reference solutions in multiples of the naive baseline's loss, where measured."""
     curves = {}
     for task in TaskId:
-        measured = rubric.load_calibration(task, stand_in=False).curve
+        measured = _load_calibration(task, stand_in=False).curve
         points = [(step, loss) for step, loss in measured.valid if math.isfinite(loss)]
         if points:
             curves[task] = ReferenceCurve(points=points)
     return curves
+
+
+def _load_rubric(task: TaskId, settings: Settings) -> rubric.Rubric:
+    return rubric.load_rubric(task, settings.rubrics_dir or resources.folder("rubrics"))
+
+
+def _load_calibration(task: TaskId, *, stand_in: bool) -> rubric.Calibration:
+    return rubric.load_calibration(task, stand_in=stand_in, folder=resources.folder("rubrics") / "calibration")
+
+
+def _with_note(evidence: Evidence, note: str) -> Evidence:
+    if not note:
+        return evidence
+    document = evidence.document
+    return replace(evidence, document=document.model_copy(update={"notes": [note, *document.notes]}))
+
+
+def _reports(
+    submissions: Sequence[Submission], work: Sequence[Work], done: Mapping[int, TaskReport]
+) -> list[StudentReport]:
+    """One report per submission; a file that was not reached is reported as such."""
+    marked = iter(done.get(n) or could_not_be_marked(item.file, NOT_REACHED) for n, item in enumerate(work))
+    reports = []
+    for submission in submissions:
+        files = [next(marked) for _ in submission.files]
+        lost = [unreadable(found) for found in submission.unreadable if found.task is not None]
+        problems = [found.reason for found in submission.unreadable if found.task is None]
+        reports.append(
+            StudentReport(student=submission.student, tasks=[*files, *lost], problems=[*problems, *submission.notes])
+        )
+    return reports

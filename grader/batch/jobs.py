@@ -1,13 +1,19 @@
 """Runs independent jobs in worker processes; a worker that dies costs its own job a reason and nothing else."""
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
+Outcome = tuple[int, Result | None, str | None]  # number of the job, its result, why there is none
+DIED_TWICE = "The process that graded this file died twice; the other files are not affected."
 
 
 @dataclass(frozen=True)
@@ -19,34 +25,44 @@ class Job(Generic[Result]):
     argument: Any
 
 
-def run_jobs(jobs: Sequence[Job[Result]], *, workers: int = 1) -> Iterator[tuple[int, Result | None, str | None]]:
+def run_jobs(jobs: Sequence[Job[Result]], *, workers: int = 0) -> Iterator[Outcome[Result]]:
     """Yield ``(number, result, None)`` or ``(number, None, why)`` for every job, in the order in which they end.
 
-    When a worker process dies, the jobs that it took along are run again, one at a time, so that only the one to blame fails.
+    ``workers``: so many processes; 0 for none but this one. When a worker dies, the jobs that it took along are run
+    again, one at a time, so that only the one to blame fails. After a ``KeyboardInterrupt`` running jobs are
+    interrupted as well, and clean up.
     """
-    if workers <= 1 or len(jobs) <= 1:
-        with ThreadPoolExecutor(max_workers=1) as executor:
-            yield from _over(executor, jobs, [])
+    if workers <= 0:
+        for job in jobs:
+            outcome = _here(job)
+            yield outcome
         return
-    context = multiprocessing.get_context("spawn")
     broken: list[Job[Result]] = []
-    with ProcessPoolExecutor(max_workers=min(workers, len(jobs)), mp_context=context) as executor:
-        yield from _over(executor, jobs, broken)
+    yield from _over(_pool(min(workers, len(jobs) or 1)), jobs, broken)
     for job in broken:
         lost: list[Job[Result]] = []
-        with ProcessPoolExecutor(max_workers=1, mp_context=context) as executor:
-            yield from _over(executor, [job], lost)
+        yield from _over(_pool(1), [job], lost)
         for again in lost:
-            yield again.number, None, "The process that graded this file died twice; the other files are not affected."
+            yield again.number, None, DIED_TWICE
 
 
-def _over(
-    executor: Executor, jobs: Sequence[Job[Result]], broken: list[Job[Result]]
-) -> Iterator[tuple[int, Result | None, str | None]]:
+def _pool(workers: int) -> Executor:
+    context = multiprocessing.get_context("spawn")  # a fork would copy threads and locks of this process
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+
+
+def _here(job: Job[Result]) -> Outcome[Result]:
+    try:
+        return job.number, job.function(job.argument), None
+    except Exception as problem:  # noqa: BLE001  a fault of the grader itself costs this job a reason, never the run
+        return job.number, None, _why(problem)
+
+
+def _over(executor: Executor, jobs: Sequence[Job[Result]], broken: list[Job[Result]]) -> Iterator[Outcome[Result]]:
     futures: dict[Future[Result], Job[Result]] = {}
     for job in jobs:
         try:
-            futures[executor.submit(job.function, job.argument)] = job
+            futures[executor.submit(_in_worker, job)] = job
         except BrokenProcessPool:
             broken.append(job)
     try:
@@ -56,7 +72,46 @@ def _over(
                 yield job.number, future.result(), None
             except BrokenProcessPool:
                 broken.append(job)
-            except Exception as problem:  # a fault of the grader itself costs this job a reason, never the run
-                yield job.number, None, f"The grader failed on this file ({type(problem).__name__}: {problem})."
+            except Exception as problem:  # noqa: BLE001  as in _here
+                yield job.number, None, _why(problem)
+    except (KeyboardInterrupt, GeneratorExit):
+        _interrupt_workers()
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _why(problem: Exception) -> str:
+    return f"The grader failed on this file ({type(problem).__name__}: {problem})."
+
+
+def _ignore_interrupts() -> None:
+    """An idle worker leaves Ctrl-C to the main process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _in_worker(job: Job[Result]) -> Result:
+    """Run a job in a worker, where the first interrupt ends it and further ones do not disturb its cleaning up."""
+    if threading.current_thread() is not threading.main_thread():
+        return job.function(job.argument)
+
+    def once(_number: int, _frame: FrameType | None) -> None:
+        _ignore_interrupts()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, once)
+    try:
+        return job.function(job.argument)
+    finally:
+        _ignore_interrupts()
+
+
+def _interrupt_workers() -> None:
+    for child in multiprocessing.active_children():
+        if os.name == "nt" or child.pid is None:
+            child.terminate()
+            continue
+        try:
+            os.kill(child.pid, signal.SIGINT)
+        except ProcessLookupError:
+            continue

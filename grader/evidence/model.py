@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from grader.limits import MAX_CELLS, MAX_ERROR_NAME, MAX_ERROR_TEXT, MAX_TRACEBACK
 from grader.types import CellStatus, Exit, TaskId
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 Name = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=2_000)]
@@ -256,8 +256,8 @@ class Claims(Record):
     loaders: Annotated[list[LoaderClaim], Field(max_length=64)] = []
     datasets: Annotated[list[DatasetClaim], Field(max_length=64)] = []
     split: SplitClaim = SplitClaim()
-    names: Annotated[list[Name], Field(max_length=64)] = []  # functions the student defined that the course names: train, predict
-    notes: Annotated[list[Text], Field(max_length=64)] = []  # e.g. "pretrained weights were not available; random start"
+    names: Annotated[list[Name], Field(max_length=64)] = []  # of the course's functions, those defined
+    notes: Annotated[list[Text], Field(max_length=64)] = []  # e.g. that pretrained weights were missing
 
     @property
     def marked(self) -> EpisodeClaim | None:

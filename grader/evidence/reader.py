@@ -150,10 +150,10 @@ def parse_array(content: bytes, name: str) -> Array:
         raise EvidenceError(f"{name} does not hold as many numbers as its shape says.")
     if count == 0 and any(length > MAX_ROWS for length in shape):
         raise EvidenceError(f"{name} has an empty shape that makes no sense.")
-    flat = np.frombuffer(content, dtype=dtype, offset=start)
+    flat = np.frombuffer(content, dtype=np.uint8 if dtype.kind == "b" else dtype, offset=start)
+    if dtype.kind == "b":  # bytes other than 0 and 1 are no truth values
+        flat = flat != 0
     array = flat.reshape(shape, order="F" if fortran == "True" else "C")
-    if dtype.kind == "b":
-        array = np.frombuffer(content, dtype=np.uint8, offset=start).reshape(array.shape) != 0
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 

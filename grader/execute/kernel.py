@@ -22,8 +22,9 @@ from grader.types import CellStatus
 
 START_S = 180.0  # a cold disk and a busy machine: importing torch and ipykernel takes seconds, not minutes
 INTERRUPT_S = 4.0  # time to answer after each of two interrupts
-MAX_MESSAGE = 32 * MIB
+MAX_MESSAGE = 80 * MIB  # a longer one cuts the connection, which is taken for a flood of output
 QUEUED_MESSAGES = 500
+CUT_S = 1.0  # a dying process cuts the connection too; by then it is seen to be dead
 EMPTY: dict[str, Any] = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}}
 CODE_CELL: dict[str, Any] = {"cell_type": "code", "execution_count": None, "id": "cell", "metadata": {}, "outputs": []}
 
@@ -99,11 +100,12 @@ class Kernel:
         self._client.load_connection_info(connection)  # type: ignore[arg-type]
         self._client.allow_stdin = False
         self.meter = Meter(output_bytes)
-        self._notebook = QuietNotebook(NotebookNode({**EMPTY, "cells": []}), allow_errors=True, timeout=None)  # type: ignore[no-untyped-call]
+        self._notebook = QuietNotebook(_node({**EMPTY, "cells": []}), allow_errors=True, timeout=None)
         self._notebook.meter = self.meter
         self._notebook.kc = self._client
         self._notebook.on_cell_executed = self._take_reply
         self._reply: dict[str, Any] = {}
+        self._guard: asyncio.Future[None] | None = None
 
     async def ready(self) -> bool:
         """Wait until the kernel answers; False if it died or never did."""
@@ -112,16 +114,27 @@ class Kernel:
             await self._client.wait_for_ready(timeout=START_S)
         except (RuntimeError, ValueError):
             return False
+        self._guard = asyncio.ensure_future(self._watch_connection())
         return True
+
+    async def _watch_connection(self) -> None:
+        """Take a cut connection of a living kernel for what cuts it: a message that is too long."""
+        monitor = self._client.iopub_channel.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        await monitor.recv_multipart()
+        await asyncio.sleep(CUT_S)
+        if self._job.alive():
+            self.meter.full.set()
 
     def close(self) -> None:
         """Close the sockets."""
+        if self._guard is not None:
+            self._guard.cancel()
         self._client.stop_channels()
         self._context.destroy(linger=0)
 
     async def cell(self, source: str, *, seconds: float) -> Outcome:
         """Run one cell as Jupyter does. Errors of the code are part of the outcome."""
-        cell = NotebookNode({**CODE_CELL, "metadata": NotebookNode(), "source": source})
+        cell = _node({**CODE_CELL, "metadata": _node({}), "source": source})
         self._notebook.nb["cells"] = [cell]
         self._reply = {}
         self.meter.shown = False
@@ -167,6 +180,7 @@ class Kernel:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task}, timeout=2)
+            _failed(task)
         return self._outcome(time.monotonic() - start, late=late, flooded=flooded, dead=dead)
 
     async def _interrupt(self, task: "asyncio.Future[Any]") -> None:
@@ -184,12 +198,18 @@ class Kernel:
         elif late and self._job.limit_hit() is None:
             status = CellStatus.TIMEOUT
         elif dead or not isinstance(content, dict):
-            error = CellError(name="DeadKernel", message="The Python process ended while this cell ran.")
+            facts = self._job.limit_hit()
+            message = "The Python process ended while this cell ran." if facts is None else facts.sentence
+            error = CellError(name="DeadKernel", message=message)
         elif content.get("status") == "ok":
             status = CellStatus.OK
         else:
             error = cell_error(content)
         return Outcome(status, error, wall_s=round(wall, 3), has_output=self.meter.shown, dead=dead)
+
+
+def _node(content: dict[str, Any]) -> NotebookNode:
+    return NotebookNode(content)  # type: ignore[no-untyped-call]
 
 
 def message_size(message: dict[str, Any]) -> int:
@@ -212,7 +232,7 @@ def _size(value: object) -> int:
 
 def _failed(task: "asyncio.Future[Any]") -> bool:
     """Whether driving the kernel failed (it died, or what it sent was no Jupyter message)."""
-    if task.cancelled():
+    if not task.done() or task.cancelled():
         return True
     problem = task.exception()
     return problem is not None and not isinstance(problem, CellControlSignal)

@@ -8,6 +8,7 @@ from grader.errors import IntakeError
 from grader.intake.recognise import by_name
 from grader.intake.source import Source, read_source, which
 from grader.intake.submission import Unreadable
+from grader.intake.text import shown
 from grader.types import TaskId
 
 _KINDS = ("module", "script", "notebook")  # of equally good files the later kind is taken
@@ -30,7 +31,9 @@ def choose(paths: Sequence[Path], *, task: TaskId | None) -> Choice:
         try:
             sources.append(read_source(path))
         except IntakeError as problem:
-            unreadable.append(Unreadable(path, str(problem), task or _only(by_name(path.stem))))
+            unreadable.append(
+                Unreadable(path.with_name(shown(path.name)), str(problem), task or _only(by_name(path.stem)))
+            )
     imported = {name for source in sources for name in source.facts.imports}
     own = [source for source in sources if _is_work(source, imported)]
     unclear = [source for source in own if source.recognition.task is None]

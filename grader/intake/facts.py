@@ -98,7 +98,8 @@ def _note(node: ast.AST, facts: Facts, constants: dict[str, int]) -> None:
             facts.imports.update([module.split(".")[0]] if module else [alias.name for alias in aliases])
             facts.names.update(module.split(".") if module else ())
             facts.names.update(alias.name for alias in aliases)
-        case ast.ClassDef(bases=bases):
+        case ast.ClassDef(name=name, bases=bases):
+            facts.names.add(name)
             facts.bases.update(_last_name(base) for base in bases)
         case ast.FunctionDef(name=name):
             facts.functions.add(name)

@@ -9,6 +9,7 @@ from grader.intake.assemble import task_file, used_beside
 from grader.intake.choose import Choice, choose
 from grader.intake.source import SUFFIXES, read_source, require_task
 from grader.intake.submission import Submission, TaskFile, Unreadable
+from grader.intake.text import shown
 from grader.intake.walk import files, subfolders
 from grader.types import TaskId
 
@@ -55,7 +56,7 @@ def read_paths(paths: Sequence[Path], *, task: TaskId | None = None, many: bool 
                 other = found[same]
                 files_of_both = (*other.files, *submission.files)
                 name = submission.files[0].path.parent.name or other.student
-                found[same] = Submission(name, files_of_both, other.unreadable, other.notes)
+                found[same] = Submission(shown(name), files_of_both, other.unreadable, other.notes)
     return found
 
 
@@ -104,7 +105,7 @@ def _one_file(path: Path, *, task: TaskId | None, student: str | None) -> Submis
         file = task_file(source, found, fork, companions=_fork_files(fork), import_roots=(fork / "src",))
     else:
         file = task_file(source, found, path.parent, companions=used_beside(source))
-    return Submission(student or path.stem, (file,))
+    return Submission(student or shown(path.stem), (file,))
 
 
 def _student(folder: Path, *, task: TaskId | None, student: str | None) -> Submission:
@@ -115,7 +116,7 @@ def _student(folder: Path, *, task: TaskId | None, student: str | None) -> Submi
     taken = tuple(
         task_file(source, wanted, folder, companions=companions, notes=notes) for source, wanted, notes in choice.taken
     )
-    return _submission(student or folder.name, folder, taken, choice)
+    return _submission(student or shown(folder.name), folder, taken, choice)
 
 
 def _fork(folder: Path, *, task: TaskId | None, student: str | None) -> Submission:
@@ -127,7 +128,7 @@ def _fork(folder: Path, *, task: TaskId | None, student: str | None) -> Submissi
         task_file(source, wanted, folder, companions=companions, import_roots=roots, notes=notes)
         for source, wanted, notes in choice.taken
     )
-    return _submission(student or folder.name, folder, taken, choice)
+    return _submission(student or shown(folder.name), folder, taken, choice)
 
 
 def _fork_files(fork: Path) -> list[Path]:
@@ -152,13 +153,13 @@ def _lone(path: Path, *, task: TaskId | None) -> Submission:
     try:
         return _one_file(path, task=task, student=None)
     except (IntakeError, AmbiguousTask) as problem:
-        return Submission(path.stem, (), (Unreadable(path, str(problem), task),))
+        return Submission(shown(path.stem), (), (Unreadable(path.with_name(shown(path.name)), str(problem), task),))
 
 
 def _submission(student: str, folder: Path, taken: tuple[TaskFile, ...], choice: Choice) -> Submission:
     notes = choice.notes
     if not (taken or choice.unreadable):
-        notes = (*notes, NOTHING.format(folder.name))
+        notes = (*notes, NOTHING.format(shown(folder.name)))
     return Submission(student, taken, choice.unreadable, notes)
 
 

@@ -71,8 +71,7 @@ def _version(notebook: dict[str, Any]) -> int:
 
 def _upgraded(notebook: dict[str, Any], name: str) -> dict[str, Any]:
     try:
-        old = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
-        converted: dict[str, Any] = nbformat.convert(old, CURRENT)  # type: ignore[no-untyped-call]
+        converted: dict[str, Any] = nbformat.reads(json.dumps(notebook), as_version=CURRENT)  # type: ignore[no-untyped-call]
     except (AttributeError, KeyError, TypeError, ValueError, nbformat.ValidationError) as error:
         raise IntakeError(
             f"{name} has the old notebook format {_version(notebook)} and cannot be converted; "

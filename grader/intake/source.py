@@ -10,7 +10,7 @@ from grader.intake.notebook import notebook_cells
 from grader.intake.recognise import Recognition, recognise
 from grader.intake.script import script_cells
 from grader.intake.submission import Cell
-from grader.intake.text import read_text
+from grader.intake.text import read_text, shown
 from grader.types import TaskId
 
 SUFFIXES = (".ipynb", ".py")
@@ -30,6 +30,8 @@ class Source:
 
 def read_source(path: Path) -> Source:
     """Read ``path``. Raises ``IntakeError`` with one sentence if it is not a readable notebook or Python file."""
+    if shown(path.name) != path.name:
+        raise IntakeError(f"The file name {shown(path.name)} is not valid text; give the file another name.")
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         raise IntakeError(f"{path.name} is neither a notebook (.ipynb) nor a Python file (.py); {_advice(path)}")
     text, notes = read_text(path)

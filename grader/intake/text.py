@@ -11,6 +11,11 @@ from grader.limits import MAX_SOURCE_BYTES, MIB
 GUESSED = "{name} is not UTF-8; it was read as Windows-1252, so some characters may be wrong. Save it as UTF-8."
 
 
+def shown(name: str) -> str:
+    """A file name as text that can be written anywhere; bytes that are no UTF-8 become ``?``."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
 def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     """The text of a notebook or Python file and notes on how it was read.
 

@@ -1,7 +1,8 @@
 """Reads ellipses out of the images a net consumed: how pixel values were scaled, and the parameters each image shows.
 
 The pixels are an exact oracle: an image has two colours, and the extent of the inner one gives centre and radii
-(``skimage.draw.ellipse`` leaves out the boundary: a radius is one more than half the distance between the outermost lines).
+(``skimage.draw.ellipse`` leaves out the boundary: a radius is one more than half the distance between the outermost
+lines).
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ class EllipseMap:
 
     def apply(self, images: Bytes) -> Numbers:
         """Inputs (n, ...) as the net would see them, for raw images (n, 128, 128, 3)."""
-        stack = images.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
+        scale, offset = (np.array(v, dtype=np.float32) for v in (self.scale, self.offset))
+        stack = images.astype(np.float32) * scale + offset
         if self.layout == "last":
             return np.asarray(stack)
         first = stack.transpose(0, 3, 1, 2)
@@ -64,10 +66,10 @@ def _usual_scalings() -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
 
 
 def _parameters(image: Numbers) -> list[float]:
-    inside = (np.abs(image - image[:, :1, :1]) > 1e-9).any(axis=0)
+    inside = np.any(np.abs(image - image[:, :1, :1]) > 1e-9, axis=0)
     if not inside.any():
         return [np.nan] * 4
-    lines, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    lines, columns = np.flatnonzero(np.any(inside, axis=1)), np.flatnonzero(np.any(inside, axis=0))
     centre = [(lines[0] + lines[-1]) / 2, (columns[0] + columns[-1]) / 2]
     radii = [(lines[-1] - lines[0]) / 2 + 1, (columns[-1] - columns[0]) / 2 + 1]
     return [*centre, *radii]

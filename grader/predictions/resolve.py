@@ -6,7 +6,7 @@ import numpy as np
 
 from grader.evidence.bundle import Evidence
 from grader.predictions import answers, recorded, table_map, targets
-from grader.predictions.model import UNKNOWN, HeldOutPredictions, NotProven, Numbers
+from grader.predictions.model import UNKNOWN, HeldOutPredictions, Labels, NotProven, Numbers
 from grader.predictions.pipeline_map import PipelineMap, known_truth, read
 from grader.predictions.targets import ClassMap, TargetMap
 from grader.tasks.model import Truth, World
@@ -95,7 +95,7 @@ def _by_replay(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutP
 
 
 def _targets_by_decoys(
-    world: World, decoys: Numbers | None, rows: Numbers, found: PipelineMap
+    world: World, decoys: Numbers | None, rows: Labels, found: PipelineMap
 ) -> tuple[ClassMap | None, TargetMap | None]:
     """The student's encoding of targets: read off training rows if it was, else off the decoys; these also prove the
     order."""
@@ -129,28 +129,40 @@ def _by_map(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPred
     mapped = found.mapped(world.heldout)
     if mapped is None:
         raise NotProven(found.reasons.get("inputs", "the inputs could not be mapped."))
-    lost = ~np.isfinite(mapped.reshape(len(mapped), -1)).all(axis=1)
+    lost = np.asarray(~np.isfinite(mapped.reshape(len(mapped), -1)).all(axis=1))
     rows = np.where((rows >= 0) & lost[np.maximum(rows, 0)], UNKNOWN, rows)
     return _finished(Method.INPUT_MAP, world, outputs, rows, found)
 
 
-def _finished(method: Method, world: World, outputs: Numbers, rows: Numbers, found: PipelineMap) -> HeldOutPredictions:
+def _finished(method: Method, world: World, outputs: Numbers, rows: Labels, found: PipelineMap) -> HeldOutPredictions:
     """Outputs (m, ...) put into the order of the held-out items and into the task's terms."""
     used = rows >= 0
     count = len(world.heldout)
-    if np.count_nonzero(used) < COVERED * count and not (method is Method.INPUT_MAP and len(outputs) < count):
+    truth = None
+    if method is Method.INPUT_MAP and len(outputs) < count:  # large images: as many as fit were sent, the first ones
+        count, truth = len(outputs), _first(world.heldout_truth, len(outputs))
+    if np.count_nonzero(used) < COVERED * count:
         raise NotProven(f"it covers only {np.count_nonzero(used)} of {count} held-out items.")
     notes = _assumptions(found)
     if found.spec.family == "classification":
-        labels = np.full(count, UNKNOWN)
+        labels = np.full(count, UNKNOWN, dtype=np.int64)
         labels[rows[used]] = class_labels(outputs, found)[used]
-        return _labelled(method, labels, notes)
+        return HeldOutPredictions(method, labels=labels, truth=truth, notes=notes)
     values = np.full((count, found.spec.outputs), np.nan)
     values[rows[used]] = target_values(outputs, found)[used]
-    return _valued(method, values, notes)
+    if not np.isfinite(values).any():
+        raise NotProven("none of the predictions is a finite number.")
+    return HeldOutPredictions(method, values=values, truth=truth, notes=notes)
 
 
-def class_labels(outputs: Numbers, found: PipelineMap) -> Numbers:
+def _first(truth: Truth, count: int) -> Truth:
+    return Truth(
+        labels=None if truth.labels is None else truth.labels[:count],
+        values=None if truth.values is None else truth.values[:count],
+    )
+
+
+def class_labels(outputs: Numbers, found: PipelineMap) -> Labels:
     """Classes (n,) from a net's outputs (n, k). Raises ``NotProven`` if the class order is not known."""
     if found.classes is None:
         raise NotProven(found.reasons.get("targets", "which output means which class is not known."))
@@ -181,24 +193,21 @@ def _recorded(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPr
     truth = known_truth(world, evidence, found.inputs, "eval")
     if truth is None or len(truth) != len(outputs):
         raise NotProven("the validation rows are not rows of the data.")
+    method = Method.RECORDED_VALIDATION
     if found.spec.family == "classification":
-        known = truth >= 0
-        made = HeldOutPredictions(
-            Method.RECORDED_VALIDATION,
-            class_labels(outputs, found)[known],
-            truth=Truth(labels=truth[known].astype(np.int64)),
-        )
+        rows = np.flatnonzero(truth >= 0)
+        labels = class_labels(outputs, found)[rows]
+        made = HeldOutPredictions(method, labels=labels, truth=Truth(labels=truth[rows].astype(np.int64)))
     else:
-        known = np.isfinite(truth).all(axis=1)
-        made = HeldOutPredictions(
-            Method.RECORDED_VALIDATION, None, target_values(outputs, found)[known], truth=Truth(values=truth[known])
-        )
-    if not known.any():
+        rows = np.flatnonzero(np.isfinite(truth).all(axis=1))
+        values = target_values(outputs, found)[rows]
+        made = HeldOutPredictions(method, values=values, truth=Truth(values=truth[rows].astype(np.float64)))
+    if not len(rows):
         raise NotProven("the validation rows are not rows of the data.")
     return made
 
 
-def _labelled(method: Method, labels: Numbers, notes: tuple[str, ...] = ()) -> HeldOutPredictions:
+def _labelled(method: Method, labels: Labels, notes: tuple[str, ...] = ()) -> HeldOutPredictions:
     return HeldOutPredictions(method, labels=labels.astype(np.int64), notes=notes)
 
 

@@ -113,15 +113,16 @@ def likely_scale(outputs: Numbers, truth: Numbers) -> TargetMap:
     """The usual scaling of one target under which the net's outputs (n, 1) on known rows are best."""
     true, out = truth[:, 0], rows(outputs)[:, 0]
     spread = max(float(np.std(true)), 1e-9)
-    candidates = [(1.0, 0.0), (1e-3, 0.0), (1 / np.mean(true), 0.0), (1 / np.max(true), 0.0)]
-    candidates += [(1 / spread, -float(np.mean(true)) / spread)]
+    middle = float(np.mean(true))
+    candidates: list[tuple[float, float]] = [(1.0, 0.0), (1e-3, 0.0), (1 / middle, 0.0), (1 / float(np.max(true)), 0.0)]
+    candidates += [(1 / spread, -middle / spread)]
     width = max(float(np.ptp(true)), 1e-9)
     candidates += [(1 / width, -float(np.min(true)) / width)]
     errors = [float(np.mean(np.abs((out - offset) / scale - true))) for scale, offset in candidates]
     best = int(np.argmin(errors))
     if not np.isfinite(errors[best]) or errors[best] > 1.5 * spread:
         raise NotProven("How the targets are scaled could not be told.")
-    return TargetMap((0,), (float(candidates[best][0]),), (float(candidates[best][1]),), assumed=True)
+    return TargetMap((0,), (candidates[best][0],), (candidates[best][1],), assumed=True)
 
 
 def _affine(truth: Numbers, target: Numbers) -> tuple[float, float, float]:

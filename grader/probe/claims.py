@@ -10,7 +10,7 @@ from . import architecture, namespace, recorder, shims, sources
 from .episodes import Episode
 from .models import ModelRecord
 from .tensors import finite
-from .writing import write_arrays, write_json
+from .writing import remove_arrays, write_arrays, write_json
 
 WIDTHS = {
     "penguins-classification": (3,),
@@ -33,6 +33,7 @@ def write(settings: dict[str, Any], *, complete: bool) -> None:
         if complete and model is not None:
             model.close_pass()
         document = _document(settings, episode, model, complete)
+        remove_arrays(settings["out"], ("train_", "eval_"))
         if model is not None and model.steps:
             write_arrays(settings["out"], _arrays(model))
         write_json(settings["out"], "evidence.json", document)

@@ -13,9 +13,8 @@ def main() -> None:
     sys.path[:] = [p for p in sys.path if p and Path(p).resolve() != here]
     sys.path.insert(0, str(here.parent))
     settings = json.loads(Path(settings_file).read_text(encoding="utf-8"))
-    from ipykernel.kernelapp import IPKernelApp
-
     import grader_probe  # type: ignore[import-not-found]
+    from ipykernel.kernelapp import IPKernelApp
 
     grader_probe.start(settings)
     os.chdir(settings.get("cwd", settings["work"]))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from . import sources
@@ -59,6 +59,7 @@ class State:
         self.loose_zeros = 0
         self.zeroed_since_backward = False
         self.last_snapshot = time.monotonic()
+        self.snapshot_steps = 0
         self.notes: list[str] = []
         self.settings: dict[str, Any] = {}
 
@@ -94,13 +95,15 @@ def on_cell_start(info: Any = None) -> None:
 
 
 def on_cell_end(_result: Any = None) -> None:
-    """A cell ended: write a snapshot if much time has passed since the last."""
-    _snapshot()
+    """A cell ended: write a snapshot if anything was trained since the last, since a later cell may end the process."""
+    steps = sum(episode.counts["steps"] for episode in STATE.episodes.values())
+    if steps != STATE.snapshot_steps:
+        STATE.snapshot_steps = steps
+        _snapshot(pause=0.0)
 
 
-def _snapshot() -> None:
-    now = time.monotonic()
-    if now - STATE.last_snapshot > SNAPSHOT_SECONDS and STATE.last_episode is not None:
+def _snapshot(pause: float = SNAPSHOT_SECONDS) -> None:
+    if STATE.last_episode is not None and time.monotonic() - STATE.last_snapshot >= pause:
         from . import claims
 
         claims.write(STATE.settings, complete=False)

@@ -118,7 +118,7 @@ def _stacked(batch: Any) -> Tensor:
 
 
 CANDIDATES: tuple[Callable[[Any], Any], ...] = (
-    lambda b: _inputs(b),
+    _inputs,
     lambda b: _inputs(b).float(),
     lambda b: _inputs(b).float().flatten(1),
     lambda b: _inputs(b).float().unsqueeze(1),

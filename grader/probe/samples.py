@@ -22,12 +22,15 @@ class Sample:
     def __init__(self, *, fresh: bool) -> None:
         self._fresh = fresh
         self._hasher = RowHasher()
+        self._kept: list[dict[str, Tensor | None]] = []  # of the most telling pass before this one
+        self._rows: list[dict[str, Tensor | None]] = []
         self.clear()
         self.hashes: set[int] = set()
 
     def clear(self) -> None:
-        """Forget all rows."""
-        self._rows: list[dict[str, Tensor | None]] = []
+        """Start over; the rows so far stay at hand in case the new ones say less."""
+        self._kept = self._most_telling()
+        self._rows = []
         self._count = 0
         self._seen: set[int] = set()
         self._quiet = 0
@@ -64,11 +67,15 @@ class Sample:
             row[name] = None if value is None or not fits else (keep(value) if whole else keep(value)[index])
         self._rows.append(row)
 
+    def _most_telling(self) -> list[dict[str, Tensor | None]]:
+        """The latest rows, unless the ones before were more, or came with a loss: a look at one batch says less."""
+        return max(self._rows, self._kept, key=_worth)
+
     def arrays(self, prefix: str) -> dict[str, Any]:
         """The rows as numpy arrays, named ``{prefix}_inputs`` and so on; a part that some batch lacks is left out."""
         result = {}
         for name in PARTS:
-            parts = [row[name] for row in self._rows]
+            parts = [row[name] for row in self._most_telling()]
             if not parts or any(p is None for p in parts):
                 continue
             shapes = {tuple(p.shape[1:]) for p in parts if p is not None}
@@ -78,7 +85,14 @@ class Sample:
 
     def first_rows(self, count: int) -> Tensor | None:
         """Some inputs, for tracing the model."""
-        return self._rows[0]["inputs"][:count] if self._rows and self._rows[0]["inputs"] is not None else None
+        rows = self._most_telling()
+        return rows[0]["inputs"][:count] if rows and rows[0]["inputs"] is not None else None
+
+
+def _worth(rows: list[dict[str, Tensor | None]]) -> tuple[int, int]:
+    """Parts that every batch has, then the number of rows."""
+    parts = sum(all(row[name] is not None for row in rows) for name in PARTS) if rows else 0
+    return parts, sum(len(row["inputs"]) for row in rows if row["inputs"] is not None)
 
 
 def _plain(value: Tensor) -> Any:

@@ -76,9 +76,9 @@ def batch_parts(batch: Any) -> list[Tensor | None]:
     )
     found: list[Tensor | None] = []
     for value in values:
-        if isinstance(value, (tuple, list)) and value and isinstance(value[0], Tensor):
-            value = value[0]
-        found.append(value if isinstance(value, Tensor) else None)
+        nested = isinstance(value, (tuple, list)) and value and isinstance(value[0], Tensor)
+        part = value[0] if nested else value
+        found.append(part if isinstance(part, Tensor) else None)
     return found
 
 

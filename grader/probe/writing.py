@@ -19,6 +19,13 @@ def write_json(folder: str, name: str, document: dict[str, Any]) -> None:
     os.replace(temporary, path)
 
 
+def remove_arrays(folder: str, prefixes: tuple[str, ...]) -> None:
+    """Remove the arrays of an earlier snapshot: rows of arrays with one prefix belong together."""
+    for path in Path(folder).glob("*.npy"):
+        if path.name.startswith(prefixes):
+            path.unlink()
+
+
 def write_arrays(folder: str, arrays: dict[str, Any]) -> None:
     """Write each array (n, ...) to ``folder/<name>.npy``, cut to as many rows as the size limit allows."""
     for name, value in arrays.items():

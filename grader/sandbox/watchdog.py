@@ -40,6 +40,7 @@ class Watchdog(threading.Thread):
         self._begun = time.monotonic()
         self._cpu: dict[tuple[int, float], float] = {}
         self._next_disk = 0.0
+        self._shares = _Shares()
         self.excess: Excess | None = None
         self.peak_memory = 0
 
@@ -66,17 +67,16 @@ class Watchdog(threading.Thread):
 
     def look(self) -> Excess | None:
         """One look at everything; the excess found, if any."""
-        processes = self._tree()
+        processes, limits = self._tree(), self._limits
+        if len(processes) > limits.processes:
+            return Excess(
+                Exit.CRASHED, f"The run was ended because it started more than {limits.processes} processes.")
         memory = self._memory(processes)
         self.peak_memory = max(self.peak_memory, memory)
-        limits = self._limits
         if memory > limits.memory_bytes:
             size = f"{limits.memory_bytes / GIB:.1f} GiB" if limits.memory_bytes >= GIB else (
                 f"{limits.memory_bytes / MIB:.0f} MiB")
             return Excess(Exit.MEMORY, f"The run was ended because it needed more than {size} of memory.")
-        if len(processes) > limits.processes:
-            return Excess(
-                Exit.CRASHED, f"The run was ended because it started more than {limits.processes} processes.")
         if self.cpu_s > limits.cpu_s:
             return Excess(
                 Exit.CPU_TIME, f"The run was ended because it used more than {limits.cpu_s:.0f} s of processor time.")
@@ -95,8 +95,8 @@ class Watchdog(threading.Thread):
                     total += process.memory_info().rss
             except psutil.Error:
                 continue
-        if total > self._limits.memory_bytes and 1 < len(processes) <= 64:
-            return min(total, sum(_proportional(p) for p in processes))
+        if total > self._limits.memory_bytes and len(processes) > 1:
+            return min(total, self._shares.measure(processes))
         return total
 
     def _disk(self) -> Excess | None:
@@ -115,6 +115,26 @@ class Watchdog(threading.Thread):
         if files > MAX_FILES:
             return Excess(Exit.DISK, f"The run was ended because it created more than {MAX_FILES} files.")
         return None
+
+
+class _Shares:
+    """Memory with shared pages counted once, measured beside the watchdog: while a job forks in a loop the kernel may
+    hold up this measurement for half a minute, and the limit on processes must be looked at meanwhile."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._latest = 0
+
+    def measure(self, processes: list[psutil.Process]) -> int:
+        """The latest figure in bytes, 0 before there is one; starts a new measurement unless one is under way."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._sum, args=(processes,), daemon=True)
+            self._thread.start()
+            self._thread.join(POLL_S)
+        return self._latest
+
+    def _sum(self, processes: list[psutil.Process]) -> None:
+        self._latest = sum(_proportional(p) for p in processes)
 
 
 def _proportional(process: psutil.Process) -> int:

@@ -11,7 +11,7 @@ from grader.tasks.model import Bytes, Floats
 Pixels = tuple[NDArray[np.int64], NDArray[np.int64]]
 SIDE = 128  # pixels
 MIN_RADIUS, MAX_RADIUS = 4, 32  # pixels, the upper bound excluded
-HELD_OUT = 400
+HELD_OUT = 300
 TRAIN_SEED, VALID_SEED = 123, 666
 FAR = 100.0 * SIDE  # pixels
 

@@ -16,8 +16,17 @@ from grader.tasks import data, digits, ellipses, installed, keys, penguins
 from grader.tasks.model import RawInputs, Truth, World
 from grader.types import TaskId
 
-LAYOUT = 5  # raise it when the worlds' files change
+LAYOUT = 6  # raise it when the worlds' files change
 SEAL = "sha256"  # the file that holds the digest of a finished world
+NOTHING = "nothing"  # an empty file
+OTHER_COPIES = (
+    "sklearn/datasets/tests/data/openml/id_42585/*",  # OpenML's penguins, kept for scikit-learn's own tests
+    *(
+        f"{depth}{folder}/*[Pp]enguin*"
+        for depth in ("*/", "*/*/")
+        for folder in ("data", "_data", "datasets", "sampledata")
+    ),
+)
 Fill = Callable[[Path, Path, Path], None]  # fills the folders training, heldout, masks
 STAND_IN_NOTE = (
     "Real MNIST was not at hand, so stand-in digits made from scikit-learn's handwritten digits were used. "
@@ -59,6 +68,7 @@ def _penguins(task: TaskId, key: str, cache: Path) -> World:
         penguins.write(heldout, false, held, anonymous=True)
         for name in ("penguins.csv", "penguins-raw.csv"):
             shutil.copy(train / name, masks / name)
+        (masks / NOTHING).touch()
 
     origin = "palmerpenguins"
     base = _folders(cache, {"task": task, "key": key, "table": table.to_csv()}, origin, fill)
@@ -71,7 +81,7 @@ def _penguins(task: TaskId, key: str, cache: Path) -> World:
         heldout=penguins.inputs(hidden, task),
         heldout_truth=penguins.truth(hidden, task),
         decoys=penguins.truth(false, task),
-        masks=_masks(base, "palmerpenguins/data", ("penguins.csv", "penguins-raw.csv")),
+        masks=_other_copies(base) | _masks(base, "palmerpenguins/data", ("penguins.csv", "penguins-raw.csv")),
         origin=origin,
         stand_in=False,
         digest=_digest(base, "training", "heldout"),
@@ -210,6 +220,12 @@ def _masks(base: Path, inside: str, names: tuple[str, ...]) -> dict[Path, Path]:
             if original.is_file():
                 found[original.resolve()] = base / "masks" / name
     return found
+
+
+def _other_copies(base: Path) -> dict[Path, Path]:
+    """Files of other packages that hold the penguin table too, each mapped to an empty file."""
+    found = (path for place in installed.site_folders() for pattern in OTHER_COPIES for path in place.glob(pattern))
+    return {path.resolve(): base / "masks" / NOTHING for path in found if path.is_file()}
 
 
 def _digest(base: Path, *kinds: str) -> str:

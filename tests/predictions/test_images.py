@@ -34,7 +34,10 @@ def test_digit_pipelines_are_reproduced_on_held_out_images(worlds, make_evidence
     np.testing.assert_allclose(found.apply(world.heldout.images), FORMS[form](world.heldout.images), atol=0.02)
     truth = world.heldout_truth.labels
     evidence = make_evidence(
-        DIGITS, eval_inputs=FORMS[form](raw), eval_targets=(labels + 3) % 10, mapped_outputs=np.eye(10)[(truth + 3) % 10]
+        DIGITS,
+        eval_inputs=FORMS[form](raw),
+        eval_targets=(labels + 3) % 10,
+        mapped_outputs=np.eye(10)[(truth + 3) % 10],
     )
     result = resolve(world, evidence)
     assert result.method is Method.INPUT_MAP

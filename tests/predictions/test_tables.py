@@ -30,7 +30,9 @@ MANNERS = {
     "as they are": lambda t: np.hstack([t[NUMBERS], sex(t)]),
     "standardised": lambda t: np.hstack([standardised(t[NUMBERS].to_numpy(float)), sex(t)]),
     "everything standardised": lambda t: standardised(np.hstack([t[NUMBERS], islands(t), sex(t)])),
-    "min-max": lambda t: (t[NUMBERS].to_numpy(float) - t[NUMBERS].min().to_numpy()) / np.ptp(t[NUMBERS].to_numpy(float), axis=0),
+    "min-max": lambda t: (
+        (t[NUMBERS].to_numpy(float) - t[NUMBERS].min().to_numpy()) / np.ptp(t[NUMBERS].to_numpy(float), axis=0)
+    ),
     "fractions of the mean": lambda t: t[NUMBERS].to_numpy(float) / t[NUMBERS].mean().to_numpy(),
     "logarithms": lambda t: np.hstack([np.log(t[NUMBERS].to_numpy(float)), sex(t)]),
     "two columns": lambda t: standardised(t[NUMBERS[:2]].to_numpy(float)),

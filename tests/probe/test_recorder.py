@@ -99,7 +99,9 @@ def test_direct_forward_finds_the_whole_model(seen):
     assert claims.marked.model_class == "Sequential"
     assert claims.marked.steps == 40
     assert claims.losses[0].kind == "custom"
-    assert claims.architecture.parameters == sum(p.shape[0] * (p.shape + [1])[1] for p in claims.architecture.parameter_list)
+    assert claims.architecture.parameters == sum(
+        p.shape[0] * [*p.shape, 1][1] for p in claims.architecture.parameter_list
+    )
     assert claims.architecture.linearity > 1e-3
 
 

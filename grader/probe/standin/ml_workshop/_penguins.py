@@ -9,13 +9,14 @@ _PER_GROUP = 10
 _SEED = 123
 
 
-class PenguinDataset(Dataset):  # type: ignore[type-arg]
-    """Complete rows of the penguin table. An item is ``(inputs, targets)``: tuples of values, or what transforms make of them.
+class PenguinDataset(Dataset[Any]):
+    """Complete rows of the penguin table. An item is ``(inputs, targets)``: tuples, or what transforms make of them.
 
     ``train`` chooses the split: validation has ten rows of each species and sex, training the rest.
     """
 
     def __init__(self, input_keys, target_keys, train, x_tfms=None, y_tfms=None) -> None:  # type: ignore[no-untyped-def]
+        self._rows: Any = None
         self.input_keys, self.target_keys = input_keys, target_keys
         self.x_tfms, self.y_tfms = x_tfms, y_tfms
         table = load_penguins().dropna()
@@ -27,13 +28,13 @@ class PenguinDataset(Dataset):  # type: ignore[type-arg]
 
     @property
     def split(self) -> Any:
-        """The rows of this split, as a DataFrame. Whoever takes hold of it may change it, so prepared rows are forgotten."""
+        """The rows of this split, as a DataFrame. Whoever takes hold of it may change it, so forget prepared rows."""
         self._rows = None
         return self._split
 
     @split.setter
     def split(self, table: Any) -> None:
-        self._rows: Any = None
+        self._rows = None
         self._split = table
 
     def __len__(self) -> int:

@@ -1,0 +1,60 @@
+"""``grader batch``: marks a folder of students into an overview, pages, a gradebook and a results file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader.cli.common import (
+    DEFAULT_KEY,
+    DataOption,
+    DeviceOption,
+    IsolationOption,
+    JsonOption,
+    KeyOption,
+    SeedOption,
+    TaskOption,
+    exits,
+)
+from grader.errors import UsageError
+from grader.types import Device, Isolation
+
+EXAMPLES = """\b
+Examples:
+  grader batch submissions/ --out reports
+  grader batch submissions/ --out reports -j 4 --data-dir ~/data
+  GRADER_HELDOUT_KEY=... grader batch submissions/ --out reports
+"""
+
+
+@exits
+def batch(
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a folder (or a file) per student.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for overview, pages, gradebook.", show_default=False)],
+    workers: Annotated[
+        int | None,
+        typer.Option("-j", "--workers", help="Processes (else one per processor).", min=1, show_default=False),
+    ] = None,
+    task: TaskOption = None,
+    as_json: JsonOption = False,
+    isolation: IsolationOption = Isolation.REQUIRED,
+    device: DeviceOption = Device.AUTO,
+    seed: SeedOption = 0,
+    key: KeyOption = DEFAULT_KEY,
+    data_dir: DataOption = None,
+) -> None:
+    """Mark the work of many students, each file in isolation.
+
+    A submission that cannot be read or run costs itself a status, never the run. Exit codes as for check.
+    """
+    from grader import intake, pipeline
+    from grader.cli import classes
+
+    if path.is_file():
+        raise UsageError(f"{path} is a file; batch takes the folder of all submissions (for one file: grader check).")
+    submissions = intake.read_path(path, task=task, many=True)
+    settings = pipeline.Settings(isolation=isolation, device=device, seed=seed, key=key, data_dir=data_dir)
+    title = f"Marks: {path.resolve().name}"
+    count = workers or classes.default_workers()
+    reports, code = classes.mark_class(submissions, settings, out, workers=count, title=title)
+    classes.finish(reports, code, as_json=as_json)

@@ -1,0 +1,68 @@
+"""What ``batch`` and ``demo`` have in common: a class is marked by several workers and written to a folder."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from grader.cli.common import INTERRUPTED, err_console, held_out_note, say, verdict
+from grader.cli.narrate import narrator
+from grader.grade.model import StudentReport
+from grader.intake.submission import Submission
+from grader.pipeline import Interrupted, Settings, grade_submissions, reference_curves
+from grader.report import document, folder, gradebook, html
+
+
+def default_workers() -> int:
+    """One for each processor that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def mark_class(
+    submissions: Sequence[Submission], settings: Settings, out: Path, *, workers: int, title: str
+) -> tuple[list[StudentReport], int]:
+    """Mark everything and write pages, gradebook and results; the reports and the exit code.
+
+    When interrupted, what was done until then is written, and the code is 130.
+    """
+    folder.claim_folder(out)
+    console = err_console()
+    total = sum(len(submission.files) for submission in submissions)
+    say(console, f"Marking {total} files of {len(submissions)} submissions with {workers} workers.")
+    interrupted = False
+    try:
+        with narrator(console, total) as progress:
+            reports = grade_submissions(submissions, settings, workers=workers, progress=progress)
+    except Interrupted as stopped:
+        reports, interrupted = stopped.reports, True
+    write(reports, out, title=title, note=held_out_note(settings.key))
+    _summary(reports, out, console)
+    return reports, INTERRUPTED if interrupted else verdict(reports)
+
+
+def write(reports: Sequence[StudentReport], out: Path, *, title: str, note: str) -> None:
+    """``index.html`` with a page per student, ``gradebook.csv`` and ``results.json``."""
+    html.write_site(reports, out, title=title, note=note, reference=reference_curves())
+    folder.write_file(out / "gradebook.csv", gradebook.gradebook(reports))
+    folder.write_file(out / "results.json", json.dumps(document.document(reports), indent=1) + "\n")
+
+
+def finish(reports: Sequence[StudentReport], code: int, *, as_json: bool) -> None:
+    """Print the document if it was asked for, and leave with ``code``."""
+    if as_json:
+        typer.echo(json.dumps(document.document(reports)))
+    raise typer.Exit(code)
+
+
+def _summary(reports: Sequence[StudentReport], out: Path, console: Console) -> None:
+    marked = sum(1 for report in reports if report.tasks and verdict([report]) == 0)
+    say(console, f"{marked} of {len(reports)} submissions marked. Overview: {out / html.INDEX}")
+    for report in reports:
+        for problem in report.problems:
+            say(console, f"{report.student}: {problem}")
+        for task in report.tasks:
+            if verdict([StudentReport(student=report.student, tasks=[task])]) != 0:
+                say(console, f"{report.student}, {task.result.task}: {' '.join(task.result.notes[:1])}")

@@ -1,0 +1,107 @@
+"""``grader doctor``: what this machine has for grading, and the command that mends what is missing."""
+
+import importlib.util
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from grader import __version__
+from grader.cli.common import HARNESS, OK, DataOption, exits, out_console, say
+from grader.errors import EnvironmentProblem
+
+COURSE = ("seaborn", "umap")
+NEEDED = ("torch", "torchvision", "palmerpenguins", "ipykernel", "skimage", "sklearn")
+EXAMPLES = """\b
+Examples:
+  grader doctor
+  grader doctor --attack
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``state``: fine, worth knowing, or in the way of grading."""
+
+    state: Literal["ok", "note", "missing"]
+    sentence: str
+
+
+@exits
+def doctor(
+    data_dir: DataOption = None,
+    attack: Annotated[bool, typer.Option("--attack", help="Try to break out of the isolation; takes seconds.")] = False,
+) -> None:
+    """Say which isolation, device, data and weights are to be had, and what mends what is missing."""
+    console = out_console()
+    findings = [*_package(), *_isolation(attack=attack), *_device(), *_folders(), *_data(data_dir)]
+    say(console, f"workshop-grader {__version__}")
+    for finding in findings:
+        say(console, f"{finding.state:8}{finding.sentence}")
+    in_the_way = any(finding.state == "missing" for finding in findings)
+    say(console, "Something is missing, see above." if in_the_way else "Ready to grade.")
+    raise typer.Exit(HARNESS if in_the_way else OK)
+
+
+def _package() -> Iterator[Finding]:
+    lacking = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if lacking:
+        mend = "pip install --force-reinstall workshop-grader"
+        yield Finding("missing", f"packages: {', '.join(lacking)} cannot be imported; run: {mend}")
+    else:
+        yield Finding("ok", "packages: all that the grader needs")
+    plotting = [name for name in COURSE if importlib.util.find_spec(name) is None]
+    if plotting:
+        names = ", ".join(plotting)
+        yield Finding("note", f"packages: notebooks may plot with {names}; run: pip install 'workshop-grader[course]'")
+
+
+def _isolation(*, attack: bool) -> Iterator[Finding]:
+    from grader.sandbox.choose import choose
+    from grader.types import Isolation
+
+    sandbox, reason = choose(Isolation.AUTO)
+    if not reason:
+        yield Finding("ok", f"isolation: {sandbox.name}")
+    else:
+        yield Finding("note", f"isolation: none, so only check your own files. {reason}")
+    if attack:
+        from grader.sandbox.self_check import run_self_check
+
+        for outcome in run_self_check(sandbox):
+            state: Literal["ok", "note", "missing"] = "missing" if outcome.ok == "no" else "ok"
+            yield Finding("note" if outcome.ok == "not promised" else state, f"{outcome.name}: {outcome.sentence}")
+
+
+def _device() -> Iterator[Finding]:
+    from grader import devices
+    from grader.types import Device
+
+    yield Finding("ok", f"device: {devices.resolve(Device.AUTO)}")
+
+
+def _folders() -> Iterator[Finding]:
+    from grader.tasks.data import cache_dir
+
+    for name, folder in (("cache", cache_dir()), ("temporary files", Path(tempfile.gettempdir()))):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                yield Finding("ok", f"{name}: {folder}")
+        except OSError as error:
+            yield Finding("missing", f"{name}: {folder} cannot be written ({error.strerror}); make it writable.")
+
+
+def _data(data_dir: Path | None) -> Iterator[Finding]:
+    from grader.tasks import data
+
+    try:
+        found = data.status(data_dir)
+    except EnvironmentProblem as problem:
+        yield Finding("missing", f"data: {problem}")
+        return
+    for sentence in found.sentences:
+        yield Finding("note" if "not found" in sentence or ": none" in sentence else "ok", sentence)

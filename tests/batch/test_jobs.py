@@ -1,0 +1,51 @@
+"""Jobs end in any order; a failing or dying one costs itself a reason and nothing else."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # spawned workers inherit the search path
+
+from job_functions import die_on_two, double, fail_on_two, interrupt_on_two
+
+from grader.batch import Job, run_jobs
+
+
+def outcomes(function, workers, count=4):
+    jobs = [Job(number, function, number) for number in range(count)]
+    return {number: (result, why) for number, result, why in run_jobs(jobs, workers=workers)}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_all_results(workers):
+    assert outcomes(double, workers) == {n: (2 * n, None) for n in range(4)}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_exception_is_a_reason(workers):
+    """A fault of the grader on one file is told for that file, and the others are marked."""
+    found = outcomes(fail_on_two, workers)
+    assert {n: result for n, (result, _) in found.items()} == {0: 0, 1: 1, 2: None, 3: 3}
+    assert "ValueError: two" in found[2][1]
+
+
+def test_a_dying_worker_loses_nothing_else():
+    """Jobs that a dead worker took along are run again, and only the one to blame fails."""
+    found = outcomes(die_on_two, 2)
+    assert {n: result for n, (result, _) in found.items()} == {0: 0, 1: 1, 2: None, 3: 3}
+    assert "died twice" in found[2][1]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_interrupt_keeps_what_is_done(workers):
+    """What was finished before the interrupt has been handed out."""
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        for number, result, _ in run_jobs([Job(n, interrupt_on_two, n) for n in range(4)], workers=workers):
+            done.append((number, result))
+    assert done == [(0, 0), (1, 1)]
+
+
+def test_no_jobs():
+    assert outcomes(double, 2, count=0) == {}

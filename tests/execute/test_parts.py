@@ -1,0 +1,153 @@
+"""The parts of a run that need no kernel: layout, copying, scrubbing, plain text."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from grader.execute import layout as layouts
+from grader.execute.kernel import message_size
+from grader.execute.run import environment
+from grader.execute.scrub import scrub
+from grader.execute.text import cell_error, plain
+from grader.intake.submission import TaskFile
+from grader.limits import MAX_ERROR_TEXT, MAX_TRACEBACK
+from grader.tasks import build_world
+from grader.tasks.model import World
+from grader.types import TaskId
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The penguins world."""
+    return build_world(TaskId.PENGUINS_CLASSIFICATION, cache_dir=tmp_path_factory.mktemp("cache"))
+
+
+def task_file(root: Path, *names: str) -> TaskFile:
+    """A notebook ``nb/a.ipynb`` with companions."""
+    path = root / "nb" / "a.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+    companions = tuple(root / name for name in names)
+    return TaskFile(TaskId.PENGUINS_CLASSIFICATION, path, root, "notebook", (), "d", companions=companions)
+
+
+def test_sockets_fit_and_folders_go(tmp_path: Path) -> None:
+    """A Unix socket's path may have 107 bytes; nothing is left, unreadable folders included."""
+    layout = layouts.make()
+    assert len(os.fsencode(layout.run / "k-5")) <= 100
+    (layout.work / "locked").mkdir()
+    (layout.work / "locked" / "file").touch()
+    (layout.work / "locked").chmod(0)
+    outside = tmp_path / "kept"
+    outside.touch()
+    (layout.work / "link").symlink_to(outside)
+    layouts.remove(layout)
+    assert not layout.base.exists()
+    assert outside.exists()
+
+
+def test_only_regular_files_of_the_submission_are_copied(tmp_path: Path) -> None:
+    """Links, FIFOs and files behind a linked folder are left out, with a note."""
+    root, secret = tmp_path / "s", tmp_path / "secret"
+    secret.mkdir()
+    (secret / "x.csv").write_text("secret")
+    file = task_file(root, "nb/data.csv", "nb/link.csv", "nb/fifo", "nb/folder/x.csv")
+    (root / "nb" / "data.csv").write_text("1")
+    (root / "nb" / "link.csv").symlink_to(secret / "x.csv")
+    os.mkfifo(root / "nb" / "fifo")
+    (root / "nb" / "folder").symlink_to(secret)
+    layout = layouts.make()
+    try:
+        notes = layouts.copy_submission(file, layout)
+        copied = {p.relative_to(layout.work).as_posix() for p in layout.work.rglob("*") if p.is_file()}
+    finally:
+        layouts.remove(layout)
+    assert copied == {"nb/a.ipynb", "nb/data.csv"}
+    assert len(notes) == 3
+
+
+def test_a_submission_may_not_be_larger_than_the_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes beyond is left out, and said."""
+    monkeypatch.setattr(layouts, "MAX_SUBMISSION_BYTES", 100)
+    file = task_file(tmp_path, "nb/big.bin")
+    (tmp_path / "nb" / "big.bin").write_bytes(b"0" * 101)
+    layout = layouts.make()
+    try:
+        notes = layouts.copy_submission(file, layout)
+        assert not (layout.work / "nb" / "big.bin").exists()
+    finally:
+        layouts.remove(layout)
+    assert "big.bin was not copied" in notes[0]
+
+
+def test_paths_outside_the_root_stay_inside_the_job(tmp_path: Path) -> None:
+    """No companion is written outside ``work``."""
+    file = task_file(tmp_path / "s")
+    assert layouts.place(file, Path("/etc/passwd")) == Path("passwd")
+    assert layouts.place(file, tmp_path / "s" / ".." / "x") == Path("x")
+
+
+def test_heldout_penguins_are_taken_out_of_submitted_tables(tmp_path: Path, world: World) -> None:
+    """Whatever the order of columns, the delimiter and the spelling of the header; other rows and files stay."""
+    assert world.heldout.table is not None
+    assert world.training.table is not None
+    numbers = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm"]
+    both = pd.concat([world.training.table, world.heldout.table])
+    held = len(world.heldout.table)
+    both.to_csv(tmp_path / "plain.csv", index=False)
+    renamed = both[["species", *numbers[::-1]]] if "species" in both else both[numbers[::-1]]
+    renamed.rename(columns={"bill_length_mm": "culmen_length_mm"}).to_csv(tmp_path / "sub.csv", sep=";", index=False)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    notes = scrub(tmp_path, world)
+    rows = {tuple(r) for r in world.heldout.table[numbers].to_numpy(dtype=float)}
+    for name, delimiter, first in (("plain.csv", ",", "bill_length_mm"), ("sub.csv", ";", "culmen_length_mm")):
+        left = pd.read_csv(tmp_path / name, sep=delimiter)
+        assert len(both) - len(left) >= held
+        assert not rows & {tuple(r) for r in left[[first, *numbers[1:]]].to_numpy(dtype=float)}
+    assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
+    assert len(notes) == 2
+
+
+def test_error_texts_are_plain_and_bounded() -> None:
+    """No terminal codes, links, control characters or lone surrogates; the end of a traceback is kept."""
+    content = {
+        "ename": "\x1b[31mE\x1b[0m" * 500,
+        "evalue": "\ud800\x1b]8;;http://x\x07link\x1b]8;;\x07\x9b" + "v" * 10_000,
+        "traceback": ["x" * 100_000, "\x1b[0;31mlast\x1b[0m"],
+    }
+    error = cell_error(content)
+    assert error.name.startswith("EEE")
+    assert error.message.startswith("?link")
+    assert len(error.message) == MAX_ERROR_TEXT
+    assert len(error.traceback) == MAX_TRACEBACK
+    assert error.traceback.endswith("last")
+    assert "\x1b" not in error.name + error.message + error.traceback
+
+
+@pytest.mark.parametrize("content", [{}, {"ename": 5, "evalue": None, "traceback": "x"}, {"traceback": [1, None]}])
+def test_forged_errors_are_errors_all_the_same(content: dict[str, object]) -> None:
+    """Nothing in a reply need have the type that the protocol says."""
+    assert cell_error(content).name == "Error"
+
+
+def test_plain_keeps_lines() -> None:
+    """Newlines and tabs are no control characters here."""
+    assert plain("a\n\tb\r\x00") == "a\n\tb"
+
+
+def test_messages_are_measured_whatever_is_in_them() -> None:
+    """Text, lists of text, display data and buffers count."""
+    assert message_size({"content": {"text": "x" * 1000}}) >= 1000
+    assert message_size({"content": {"data": {"text/plain": "x" * 1000}}, "buffers": [b"y" * 500]}) >= 1500
+    assert message_size({"content": None}) > 0
+
+
+def test_a_kernel_gets_one_thread_no_display_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the host's variables only the one that names an older processor passes."""
+    monkeypatch.setenv("A_SECRET", "x")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    env = environment("cpu")
+    assert "A_SECRET" not in env
+    assert (env["OMP_NUM_THREADS"], env["MPLBACKEND"], env["OPENBLAS_CORETYPE"]) == ("1", "Agg", "Haswell")

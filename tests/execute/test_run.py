@@ -1,0 +1,145 @@
+"""Whole runs of small notebooks: what each kind of trouble leaves in the evidence. Each test starts one kernel."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from grader.evidence.bundle import Evidence
+from grader.execute import run
+from grader.intake.submission import Cell, TaskFile
+from grader.limits import MIB, RunLimits
+from grader.sandbox.choose import choose
+from grader.sandbox.process import LocalProcess
+from grader.sandbox.protocol import Sandbox
+from grader.tasks import build_world
+from grader.tasks.model import World
+from grader.types import CellStatus, Exit, Isolation, TaskId
+
+pytestmark = pytest.mark.slow
+
+TRAINING = """\
+import torch
+from torch import nn
+from palmerpenguins import load_penguins
+table = load_penguins().dropna()
+columns = ['bill_length_mm', 'bill_depth_mm', 'flipper_length_mm', 'body_mass_g']
+x = torch.tensor(table[columns].to_numpy(), dtype=torch.float32)
+x = (x - x.mean(0)) / x.std(0)
+y = torch.tensor(table.species.astype('category').cat.codes.to_numpy()).long()
+model = nn.Linear(4, 3)
+optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(5):
+    model.train()
+    optimiser.zero_grad()
+    loss = nn.functional.cross_entropy(model(x[:200]), y[:200])
+    loss.backward()
+    optimiser.step()
+    model.eval()
+    with torch.no_grad():
+        nn.functional.cross_entropy(model(x[200:]), y[200:])
+print(float(loss))
+"""
+Execute = Callable[..., Evidence]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The penguins world."""
+    return build_world(TaskId.PENGUINS_CLASSIFICATION, cache_dir=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def execute(world: World, tmp_path: Path) -> Execute:
+    """Runs cells as a notebook; checks that neither a process nor a folder is left."""
+
+    def begin(
+        *sources: str, limits: RunLimits | None = None, kind: str = "notebook", box: Sandbox | None = None
+    ) -> Evidence:
+        path = tmp_path / "s" / "a.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+        cells = tuple(Cell(i * 2, source) for i, source in enumerate(sources))
+        file = TaskFile(TaskId.PENGUINS_CLASSIFICATION, path, path.parent, kind, cells, "d")  # type: ignore[arg-type]
+        used = limits or RunLimits(cell_s=60, finish_s=60)
+        sandbox = box or choose(Isolation.AUTO)[0]
+        evidence = run(file, "ada", world=world, sandbox=sandbox, limits=used)
+        assert psutil.Process().children(recursive=True) == []
+        return evidence
+
+    return begin
+
+
+def statuses(evidence: Evidence) -> list[CellStatus]:
+    """Of the cells in order."""
+    return [cell.status for cell in evidence.document.cells]
+
+
+def test_a_notebook_runs_on_past_errors_questions_and_time_outs(execute: Execute) -> None:
+    """Training is seen and held-out predictions come back although several cells fail."""
+    evidence = execute(
+        TRAINING,
+        "1 / 0  # a comment\n\n# another",
+        "input('name')",
+        "import time\nwhile True:\n    time.sleep(0.05)",
+        "%pip install no-such-package\n6 * 7",
+        limits=RunLimits(cell_s=25, finish_s=60),
+    )
+    document = evidence.document
+    assert statuses(evidence) == [
+        CellStatus.OK, CellStatus.ERROR, CellStatus.ERROR, CellStatus.TIMEOUT, CellStatus.OK,
+    ]
+    assert [c.index for c in document.cells] == [0, 2, 4, 6, 8]
+    division = document.cells[1]
+    assert division.error is not None
+    assert division.error.name == "ZeroDivisionError"
+    assert "\x1b" not in division.error.traceback
+    assert (division.lines, division.has_output, document.cells[0].has_output) == (1, False, True)
+    assert document.host.exit is Exit.FINISHED
+    assert document.host.world
+    assert document.claims is not None
+    assert document.claims.complete
+    assert document.claims.marked is not None
+    assert document.claims.marked.steps == 5
+    assert document.heldout is not None
+    assert [a.method for a in document.heldout.attempts if a.ok] == ["input-map"]
+    assert evidence.arrays["mapped_outputs"].shape == (60, 3)
+    assert document.problems == []
+
+
+def test_a_kernel_that_ends_itself_keeps_what_was_before(execute: Execute) -> None:
+    """Exit code 0 is no success, and the cells after it were not run."""
+    evidence = execute("1", "import os\nos._exit(0)", "2", box=LocalProcess())
+    assert statuses(evidence) == [CellStatus.OK, CellStatus.ERROR, CellStatus.NOT_RUN]
+    assert evidence.document.host.exit is Exit.CRASHED
+    assert "ended its own Python process" in evidence.document.host.sentence
+    assert evidence.document.problems
+
+
+def test_a_flood_of_output_ends_the_run_with_its_own_status(execute: Execute) -> None:
+    """The training before it is still collected."""
+    flood = "from IPython.display import display\nwhile True: display({'text/plain': 'y' * 2**20}, raw=True)"
+    evidence = execute(TRAINING, flood, "1", limits=RunLimits(output_bytes=8 * MIB, cell_s=60, finish_s=60))
+    assert statuses(evidence) == [CellStatus.OK, CellStatus.ERROR, CellStatus.NOT_RUN]
+    assert evidence.document.host.exit is Exit.OUTPUT
+    assert "8 MiB" in evidence.document.host.sentence
+    assert evidence.document.claims is not None
+
+
+def test_a_cell_that_refuses_to_be_interrupted_is_ended(execute: Execute) -> None:
+    """No output is never taken for a pass."""
+    stubborn = "import time\nwhile True:\n    try:\n        time.sleep(1)\n    except KeyboardInterrupt:\n        pass"
+    evidence = execute("1", stubborn, "2", limits=RunLimits(cell_s=3, finish_s=60))
+    assert statuses(evidence) == [CellStatus.OK, CellStatus.TIMEOUT, CellStatus.NOT_RUN]
+    assert evidence.document.host.exit is Exit.WALL_TIME
+    assert "a single cell took longer than 3 s" in evidence.document.host.sentence
+
+
+def test_the_train_function_of_a_module_is_called(execute: Execute) -> None:
+    """Its error belongs to the last cell."""
+    evidence = execute("def train():\n    raise ValueError('no data')", kind="module")
+    (cell,) = evidence.document.cells
+    assert cell.status is CellStatus.ERROR
+    assert cell.error is not None
+    assert cell.error.message == "no data"
