@@ -55,7 +55,8 @@ def calibrate(plan: Plan, progress: Callable[[Progress], None] | None = None) ->
     }
     stand_in = world_for(plan.file.task, plan.settings).stand_in
     path = calibration_path(plan.file.task, stand_in=stand_in)
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in document.items())
+    path.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     return path
 
 

@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def folder(name: str) -> Path:
-    """One of ``templates``, ``rubrics``, ``reference_solutions``, ``submissions``.
+    """One of ``rubrics``, ``reference_solutions``, ``submissions``.
 
     Raises ``EnvironmentProblem`` if the installation lacks it.
     """

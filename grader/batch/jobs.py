@@ -4,15 +4,16 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
 Outcome = tuple[int, Result | None, str | None]  # number of the job, its result, why there is none
+CLEANING_S = 20.0  # for a job to clean up after its main process has gone
 DIED_TWICE = "The process that graded this file died twice; the other files are not affected."
 
 
@@ -48,7 +49,7 @@ def run_jobs(jobs: Sequence[Job[Result]], *, workers: int = 0) -> Iterator[Outco
 
 def _pool(workers: int) -> Executor:
     context = multiprocessing.get_context("spawn")  # a fork would copy threads and locks of this process
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
 
 
 def _here(job: Job[Result]) -> Outcome[Result]:
@@ -85,25 +86,31 @@ def _why(problem: Exception) -> str:
     return f"The grader failed on this file ({type(problem).__name__}: {problem})."
 
 
-def _ignore_interrupts() -> None:
-    """An idle worker leaves Ctrl-C to the main process."""
+def _start_worker() -> None:
+    """A worker leaves Ctrl-C to the main process, which passes it on once, and does not outlive that process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    parent.join()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(CLEANING_S)
+    os._exit(1)
 
 
 def _in_worker(job: Job[Result]) -> Result:
-    """Run a job in a worker, where the first interrupt ends it and further ones do not disturb its cleaning up."""
-    if threading.current_thread() is not threading.main_thread():
-        return job.function(job.argument)
-
-    def once(_number: int, _frame: FrameType | None) -> None:
-        _ignore_interrupts()
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, once)
+    """Run a job in a worker, where an interrupt ends it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return job.function(job.argument)
     finally:
-        _ignore_interrupts()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _interrupt_workers() -> None:

@@ -22,6 +22,7 @@ from grader.cli.common import (
     say,
     verdict,
 )
+from grader.errors import UsageError
 from grader.types import Device, Isolation
 
 DEFAULT_OUT = Path("grader-report")
@@ -60,6 +61,8 @@ def check(
     from grader.cli.narrate import narrator
     from grader.report import document, folder, html, terminal
 
+    if fail_under is not None and not 0 <= fail_under <= 100:
+        raise UsageError(f"--fail-under takes points from 0 to 100, not {fail_under:g}.")
     submissions = intake.read_paths(paths, task=task)
     site = out or (None if as_json else DEFAULT_OUT)
     if site is not None:

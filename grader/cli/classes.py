@@ -14,6 +14,9 @@ from grader.grade.model import StudentReport
 from grader.intake.submission import Submission
 from grader.pipeline import Interrupted, Settings, grade_submissions, reference_curves
 from grader.report import document, folder, gradebook, html
+from grader.types import TaskStatus
+
+NOT_MARKED = (TaskStatus.UNREADABLE, TaskStatus.HARNESS_ERROR)
 
 
 def default_workers() -> int:
@@ -58,11 +61,11 @@ def finish(reports: Sequence[StudentReport], code: int, *, as_json: bool) -> Non
 
 
 def _summary(reports: Sequence[StudentReport], out: Path, console: Console) -> None:
-    marked = sum(1 for report in reports if report.tasks and verdict([report]) == 0)
+    marked = sum(1 for report in reports if any(task.result.status not in NOT_MARKED for task in report.tasks))
     say(console, f"{marked} of {len(reports)} submissions marked. Overview: {out / html.INDEX}")
     for report in reports:
         for problem in report.problems:
             say(console, f"{report.student}: {problem}")
         for task in report.tasks:
-            if verdict([StudentReport(student=report.student, tasks=[task])]) != 0:
+            if task.result.status in NOT_MARKED:
                 say(console, f"{report.student}, {task.result.task}: {' '.join(task.result.notes[:1])}")

@@ -64,8 +64,8 @@ def err_console() -> Console:
 
 
 def say(console: Console, sentence: str, *, style: str = "") -> None:
-    """Print text of any origin: no markup, no control sequences, what the terminal cannot show as ``?``."""
-    safe = clean_text(sentence).encode(console.encoding, "replace").decode(console.encoding, "replace")
+    """Print text of any origin on one line: no markup, no control sequences, what the terminal cannot show as ``?``."""
+    safe = clean_text(sentence, lines=False).encode(console.encoding, "replace").decode(console.encoding, "replace")
     console.print(Text(safe, style=style), soft_wrap=not console.is_terminal)
 
 

@@ -40,7 +40,7 @@ def doctor(
     findings = [*_package(), *_isolation(attack=attack), *_device(), *_folders(), *_data(data_dir)]
     say(console, f"workshop-grader {__version__}")
     for finding in findings:
-        say(console, f"{finding.state:8}{finding.sentence}")
+        say(console, f"{finding.state:7} {finding.sentence}")
     in_the_way = any(finding.state == "missing" for finding in findings)
     say(console, "Something is missing, see above." if in_the_way else "Ready to grade.")
     raise typer.Exit(HARNESS if in_the_way else OK)

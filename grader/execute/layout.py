@@ -72,8 +72,10 @@ def copy_submission(file: TaskFile, layout: JobLayout) -> list[str]:
         target = layout.work / place(file, source)
         copied = _copy_regular(source, target, most=MAX_SUBMISSION_BYTES - size, root=file.root)
         if copied is None:
-            notes.append(f"{source.name[:100]} was not copied: it is a link, no regular file, or the submission is"
-                         f" larger than {MAX_SUBMISSION_BYTES // MIB} MiB.")
+            notes.append(
+                f"{source.name[:100]} was not copied: it is a link, no regular file, or the submission is"
+                f" larger than {MAX_SUBMISSION_BYTES // MIB} MiB."
+            )
         else:
             size += copied
     return notes[:8]
@@ -116,9 +118,7 @@ def copy_world(source: Path, target: Path) -> None:
         raise EnvironmentProblem(f"The data in {source} could not be copied for a run: {problem}.") from problem
 
 
-def write_settings(
-    file: TaskFile, layout: JobLayout, sandbox: Sandbox, *, device: str, seed: int
-) -> Path:
+def write_settings(file: TaskFile, layout: JobLayout, sandbox: Sandbox, *, device: str, seed: int) -> Path:
     """Write ``run/settings.json`` for the probe, with all paths as seen from inside."""
 
     def seen(path: Path) -> str:

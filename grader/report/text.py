@@ -22,7 +22,7 @@ _LATIN_CONTROLS = 0x80
 
 
 def clean_text(text: str, *, lines: bool = True, limit: int | None = None) -> str:
-    r"""``text`` without anything that could act on a terminal or page, or hide; every renderer passes text through this.
+    r"""``text`` without anything that could act on a terminal or page, or hide; all renderers pass text through this.
 
     ANSI, OSC and other escape sequences are removed; remaining control characters become control pictures (``␀``),
     bidirectional overrides and invisible characters become ``[U+202E]``, lone surrogates ``\ufffd``. ``lines=False``

@@ -54,8 +54,14 @@ class Bubblewrap:
         argv[1:1] = ["--json-status-fd", str(write_end)]
         try:
             popen = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                env={"PATH": "/usr/bin:/bin"}, cwd="/", pass_fds=(write_end,), start_new_session=True,
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={"PATH": "/usr/bin:/bin"},
+                cwd="/",
+                pass_fds=(write_end,),
+                start_new_session=True,
             )
         except OSError as problem:
             os.close(read_end)

@@ -133,8 +133,11 @@ def _signal_name(number: int) -> str:
         name = signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-    meanings = {"SIGSEGV": "a memory error in compiled code", "SIGABRT": "an abort in compiled code",
-                "SIGKILL": "a kill signal, most often because memory ran out"}
+    meanings = {
+        "SIGSEGV": "a memory error in compiled code",
+        "SIGABRT": "an abort in compiled code",
+        "SIGKILL": "a kill signal, most often because memory ran out",
+    }
     return f"{name} ({meanings[name]})" if name in meanings else name
 
 

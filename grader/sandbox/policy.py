@@ -112,9 +112,7 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def limited(
-    limits: RunLimits, argv: Sequence[str], *, count_processes: bool, bound_data: bool = False
-) -> list[str]:
+def limited(limits: RunLimits, argv: Sequence[str], *, count_processes: bool, bound_data: bool = False) -> list[str]:
     """``argv`` started by a shell that lowers the resource limits first (a fork hook is not safe with threads)."""
     more = ""
     if count_processes:  # counted for each user namespace; threads count too

@@ -46,8 +46,14 @@ class LocalProcess:
         flags = 0 if os.name == "posix" else getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
         try:
             popen = subprocess.Popen(
-                argv, cwd=spec.cwd, env=environment(spec.env, home) | {MARK: mark}, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, creationflags=flags,
+                argv,
+                cwd=spec.cwd,
+                env=environment(spec.env, home) | {MARK: mark},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                creationflags=flags,
             )
         except OSError as problem:
             raise SandboxUnavailable(f"The Python process could not be started: {problem}.") from problem

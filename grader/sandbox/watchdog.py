@@ -69,17 +69,20 @@ class Watchdog(threading.Thread):
         """One look at everything; the excess found, if any."""
         processes, limits = self._tree(), self._limits
         if len(processes) > limits.processes:
-            return Excess(
-                Exit.CRASHED, f"The run was ended because it started more than {limits.processes} processes.")
+            return Excess(Exit.CRASHED, f"The run was ended because it started more than {limits.processes} processes.")
         memory = self._memory(processes)
         self.peak_memory = max(self.peak_memory, memory)
         if memory > limits.memory_bytes:
-            size = f"{limits.memory_bytes / GIB:.1f} GiB" if limits.memory_bytes >= GIB else (
-                f"{limits.memory_bytes / MIB:.0f} MiB")
+            size = (
+                f"{limits.memory_bytes / GIB:.1f} GiB"
+                if limits.memory_bytes >= GIB
+                else (f"{limits.memory_bytes / MIB:.0f} MiB")
+            )
             return Excess(Exit.MEMORY, f"The run was ended because it needed more than {size} of memory.")
         if self.cpu_s > limits.cpu_s:
             return Excess(
-                Exit.CPU_TIME, f"The run was ended because it used more than {limits.cpu_s:.0f} s of processor time.")
+                Exit.CPU_TIME, f"The run was ended because it used more than {limits.cpu_s:.0f} s of processor time."
+            )
         if time.monotonic() - self._begun > limits.wall_s:
             return Excess(Exit.WALL_TIME, f"The run was ended because it took longer than {limits.wall_s:.0f} s.")
         return self._disk()
@@ -111,7 +114,8 @@ class Watchdog(threading.Thread):
         if size > self._limits.disk_bytes:
             return Excess(
                 Exit.DISK,
-                f"The run was ended because it wrote more than {self._limits.disk_bytes / MIB:.0f} MiB of files.")
+                f"The run was ended because it wrote more than {self._limits.disk_bytes / MIB:.0f} MiB of files.",
+            )
         if files > MAX_FILES:
             return Excess(Exit.DISK, f"The run was ended because it created more than {MAX_FILES} files.")
         return None

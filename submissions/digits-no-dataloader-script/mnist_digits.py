@@ -32,9 +32,7 @@ class Block(nn.Sequential):
         super().__init__(nn.Conv2d(cin, cout, 3, padding=1), nn.BatchNorm2d(cout), nn.ReLU(), nn.MaxPool2d(2))
 
 
-model = nn.Sequential(
-    Block(1, 8), Block(8, 16), Block(16, 32), nn.Flatten(), nn.Dropout(0.1), nn.Linear(32 * 9, 10)
-)
+model = nn.Sequential(Block(1, 8), Block(8, 16), Block(16, 32), nn.Flatten(), nn.Dropout(0.1), nn.Linear(32 * 9, 10))
 loss_fn = nn.CrossEntropyLoss()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
@@ -60,6 +58,7 @@ def validate_one_epoch():
     with torch.no_grad():
         out = model(x_test)
     return loss_fn(out, y_test).item(), (out.argmax(1) == y_test).float().mean().item()
+
 
 # In[ ]:
 

@@ -1,10 +1,12 @@
 # %%
 """Ellipse exercise as a percent script. One class does the training, no DataLoader."""
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 from ml_workshop import EllipseDataset
 import matplotlib.pyplot as plt
+
 
 # %%
 def as_image(img):

@@ -34,6 +34,7 @@ def to_y(frame):
 x_train, y_train = to_x(train_table), to_y(train_table)
 x_valid, y_valid = to_x(valid_table), to_y(valid_table)
 
+
 # %% network
 class Classifier(nn.Module):
     def __init__(self):
@@ -75,6 +76,7 @@ print("validation loss, accuracy:", history[-1])
 plt.plot([h[0] for h in history])
 plt.title("validation loss")
 plt.show()
+
 
 # %%
 def predict(inputs):

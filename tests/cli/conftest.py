@@ -4,36 +4,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from command_examples import made_up
 from typer.testing import CliRunner, Result
 
 from grader import pipeline
 from grader.cli.main import app
-from grader.grade.model import CriterionResult, TaskReport, TaskResult, Timing
-from grader.types import Status, TaskStatus
 
 Run = Callable[..., Result]
-
-
-def made_up(points: float = 72.5, status: TaskStatus = TaskStatus.MARKED) -> Callable[[pipeline.Work], TaskReport]:
-    """A stand-in for running and marking one file."""
-
-    def grade(work: pipeline.Work) -> TaskReport:
-        criterion = CriterionResult(
-            id="runs", title="The code runs", status=Status.PARTIAL, points=points, max_points=100, aim="a", found="f"
-        )
-        result = TaskResult(
-            task=work.file.task,
-            file=work.file.path.name,
-            points=points,
-            max_points=100,
-            status=status,
-            criteria=[criterion],
-            timing=Timing(wall_s=1.0),
-            notes=list(work.file.notes),
-        )
-        return TaskReport(result=result)
-
-    return grade
 
 
 @pytest.fixture

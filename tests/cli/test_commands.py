@@ -7,8 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from command_examples import NAME, save_notebook
-from conftest import made_up
+from command_examples import NAME, made_up, save_notebook
 from typer.testing import CliRunner
 
 from grader import pipeline
@@ -16,7 +15,7 @@ from grader.cli.main import app
 from grader.errors import DataUnavailable, EvidenceError, SandboxUnavailable
 from grader.types import TaskId, TaskStatus
 
-COMMANDS = ["check", "batch", "demo", "doctor", "data", "data fetch", "data status", "tasks", "schema"]
+COMMANDS = ["check", "batch", "calibrate", "demo", "doctor", "data", "data fetch", "data status", "tasks", "schema"]
 
 
 def schema() -> dict:

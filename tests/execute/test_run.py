@@ -88,7 +88,11 @@ def test_a_notebook_runs_on_past_errors_questions_and_time_outs(execute: Execute
     )
     document = evidence.document
     assert statuses(evidence) == [
-        CellStatus.OK, CellStatus.ERROR, CellStatus.ERROR, CellStatus.TIMEOUT, CellStatus.OK,
+        CellStatus.OK,
+        CellStatus.ERROR,
+        CellStatus.ERROR,
+        CellStatus.TIMEOUT,
+        CellStatus.OK,
     ]
     assert [c.index for c in document.cells] == [0, 2, 4, 6, 8]
     division = document.cells[1]

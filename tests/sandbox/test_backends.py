@@ -111,10 +111,18 @@ def test_an_interrupt_reaches_the_main_process(start: Start, layout: JobLayout) 
     ("code", "limits", "exit_", "word"),
     [
         ("while True: pass", RunLimits(cpu_s=0.5, wall_s=60), Exit.CPU_TIME, "processor time"),
-        ("import os\nfor i in range(40): open(f'f{i}', 'wb').write(os.urandom(2**20))\nimport time; time.sleep(60)",
-         RunLimits(disk_bytes=16 * MIB, wall_s=60), Exit.DISK, "16 MiB of files"),
-        ("import os, time\nfor i in range(30):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)",
-         RunLimits(processes=20, wall_s=60), Exit.CRASHED, "20 processes"),
+        (
+            "import os\nfor i in range(40): open(f'f{i}', 'wb').write(os.urandom(2**20))\nimport time; time.sleep(60)",
+            RunLimits(disk_bytes=16 * MIB, wall_s=60),
+            Exit.DISK,
+            "16 MiB of files",
+        ),
+        (
+            "import os, time\nfor i in range(30):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)",
+            RunLimits(processes=20, wall_s=60),
+            Exit.CRASHED,
+            "20 processes",
+        ),
     ],
 )
 def test_each_limit_has_its_status_and_sentence(

@@ -53,6 +53,6 @@ def _draw(rng: np.random.Generator) -> Any:
     centre = rng.integers(margin, _SIDE - margin, size=2)
     image = np.empty((_SIDE, _SIDE, 3), dtype=np.uint8)
     image[:] = rng.integers(256, size=3)
-    inside = ellipse(centre[0], centre[1], radii[0], radii[1], shape=(_SIDE, _SIDE))
+    inside = ellipse(*centre, *radii, shape=(_SIDE, _SIDE))  # type: ignore[no-untyped-call,misc,unused-ignore]
     image[inside] = rng.integers(256, size=3)
     return image, np.array([*centre, *radii], dtype=np.float32) / _SIDE

@@ -1,6 +1,7 @@
 """Wrong calls and bad input: one clear sentence on stderr, nothing on stdout, exit code 2."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,24 @@ def test_no_device(run, tmp_path, monkeypatch):
     result = run("check", save_notebook(tmp_path / NAME), "--device", "cuda")
     assert result.exit_code == 3
     assert "No cuda device" in error(result)
+
+
+@pytest.mark.parametrize("points", ["nan", "inf", "-1", "101"])
+def test_fail_under_out_of_range(run, tmp_path, points):
+    """A bar that every mark would pass, or none could, is a mistake."""
+    result = run("check", save_notebook(tmp_path / NAME), "--fail-under", points)
+    assert result.exit_code == 2
+    assert "--fail-under takes points" in error(result)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+def test_hostile_names_are_printed_harmlessly(run, tmp_path):
+    """Line breaks, escape sequences and direction marks of a file name reach neither terminal nor document."""
+    path = tmp_path / "a\nError: b\x1b[31m\u202e.ipynb"
+    path.write_text(GOOD)
+    result = run("check", path)
+    assert result.exit_code == 2
+    assert not {"\x1b", "\u202e"} & set(error(result))
+    result = run("check", path, "--task", "ellipse-regression", "--json")
+    assert result.exit_code == 0
+    assert not {"\x1b", "\u202e"} & set(result.stderr + json.loads(result.stdout)["submissions"][0]["student"])
