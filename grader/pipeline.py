@@ -159,11 +159,11 @@ def reference_curves() -> Mapping[TaskId, ReferenceCurve]:
 
 
 def _load_rubric(task: TaskId, settings: Settings) -> rubric.Rubric:
-    return rubric.load_rubric(task, settings.rubrics_dir or resources.folder("rubrics"))
+    return rubric.load_rubric(task, settings.rubrics_dir or resources.rubrics_dir())
 
 
 def _load_calibration(task: TaskId, *, stand_in: bool) -> rubric.Calibration:
-    return rubric.load_calibration(task, stand_in=stand_in, folder=resources.folder("rubrics") / "calibration")
+    return rubric.load_calibration(task, stand_in=stand_in, folder=resources.rubrics_dir() / "calibration")
 
 
 def _with_note(evidence: Evidence, note: str) -> Evidence:

@@ -7,11 +7,22 @@ from grader.errors import EnvironmentProblem
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def folder(name: str) -> Path:
-    """One of ``rubrics``, ``reference_solutions``, ``submissions``.
+def rubrics_dir() -> Path:
+    """The rubrics, with their calibrations. Raises ``EnvironmentProblem`` if the installation lacks them."""
+    return _folder("rubrics")
 
-    Raises ``EnvironmentProblem`` if the installation lacks it.
-    """
+
+def reference_solutions_dir() -> Path:
+    """The reference solutions. Raises ``EnvironmentProblem`` if the installation lacks them."""
+    return _folder("reference_solutions")
+
+
+def submissions_dir() -> Path:
+    """The bundled submissions. Raises ``EnvironmentProblem`` if the installation lacks them."""
+    return _folder("submissions")
+
+
+def _folder(name: str) -> Path:
     checkout = _PACKAGE.parent
     top = checkout if (checkout / "pyproject.toml").is_file() else _PACKAGE / "_data"
     found = top / name

@@ -84,7 +84,7 @@ class Context:
     @cached_property
     def measured(self) -> Measured | None:
         """The held-out metric and its anchors; None without usable predictions."""
-        return measure(self.spec, self.world, self.predictions, self.calibration.reference)
+        return measure(self.spec, self.world, self.predictions, reference=self.calibration.reference)
 
     @property
     def reached_level(self) -> bool:

@@ -30,7 +30,7 @@ class Measured:
     unusable: int = 0
 
 
-def measure(spec: TaskSpec, world: World, predictions: HeldOutPredictions, reference: float) -> Measured | None:
+def measure(spec: TaskSpec, world: World, predictions: HeldOutPredictions, *, reference: float) -> Measured | None:
     """Score predictions against the host's truth. None: there are none, or they do not fit the items.
 
     An unusable class counts as wrong; an unusable number counts as the naive answer, the mean of the training targets.

@@ -146,7 +146,7 @@ def validation(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     judged = _on_other_data(ctx, passes)
     forwards = sum(p.forwards for p in judged)
     share, told, gaps, steps = 1.0, [f"{count(len(judged), 'pass', 'passes')} over data without training on it"], [], []
-    if (shared_share(ctx) or 0.0) > OVERLAP:
+    if (shared_share(ctx) or 0.0) > OVERLAP or _only_trained_on(ctx, passes):
         share *= 0.5
         told.append("but the data had been trained on")
         gaps.append("That measures memory.")
@@ -170,6 +170,13 @@ def _on_other_data(ctx: Context, passes: list[PassClaim]) -> list[PassClaim]:
     claims = ctx.claims
     trained_on = {p.dataset for p in claims.passes if p.phase == "train" and p.dataset is not None} if claims else set()
     return [p for p in passes if p.dataset not in trained_on] or passes
+
+
+def _only_trained_on(ctx: Context, passes: list[PassClaim]) -> bool:
+    """Whether every pass ran over the very data set that was trained on."""
+    claims = ctx.claims
+    trained_on = {p.dataset for p in claims.passes if p.phase == "train"} if claims else set()
+    return bool(passes) and all(p.dataset is not None and p.dataset in trained_on for p in passes)
 
 
 def _in_training_mode(ctx: Context, passes: list[PassClaim], forwards: int) -> bool:

@@ -31,7 +31,7 @@ def calibrate(
     from grader.cli.narrate import narrator
 
     settings = pipeline.Settings(isolation=isolation, data_dir=data_dir)
-    (references,) = intake.read_path(resources.folder("reference_solutions"), task=task)
+    (references,) = intake.read_path(resources.reference_solutions_dir(), task=task)
     for file in references.files:
         say(err_console(), f"Running the reference solution of {file.task} {seeds} times.")
         with narrator(err_console(), seeds) as progress:

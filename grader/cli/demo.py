@@ -42,6 +42,6 @@ def demo_folders() -> list[Path]:
     """The submissions that make up the demo class."""
     from grader import resources
 
-    bundled = resources.folder("submissions")
+    bundled = resources.submissions_dir()
     listed = yaml.safe_load((bundled / "demo.yaml").read_text(encoding="utf-8"))
     return [bundled / case for case in listed["cases"]]

@@ -10,6 +10,7 @@ from typing import Any
 import zmq
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.session import Session
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionComplete, DeadKernelError
 from nbformat import NotebookNode
@@ -20,6 +21,8 @@ from grader.limits import MIB
 from grader.sandbox.protocol import RunningJob
 from grader.types import CellStatus
 
+# `exit` and `quit` end a notebook's kernel a moment later; in a run that is marked the other cells still count.
+STAY = "(lambda shell: setattr(shell, 'ask_exit', lambda: None))(__import__('IPython').get_ipython())"
 START_S = 180.0  # a cold disk and a busy machine: importing torch and ipykernel takes seconds, not minutes
 INTERRUPT_S = 4.0  # time to answer after each of two interrupts
 MAX_MESSAGE = 80 * MIB  # a longer one cuts the connection, which is taken for a flood of output
@@ -42,18 +45,35 @@ class Outcome:
 
 @dataclass
 class Meter:
-    """Counts what the kernel sends; ``full`` is set once it is more than ``limit`` bytes."""
+    """Counts what the kernel sends; ``full`` is set once it is more than ``limit`` bytes since :meth:`restart`."""
 
     limit: int
     total: int = 0
     shown: bool = False  # whether the present cell showed anything
     full: asyncio.Event = field(default_factory=asyncio.Event)
+    _before: int = 0
 
     def add(self, size: int) -> None:
         """Count one message."""
         self.total += size
-        if self.total > self.limit:
+        if self.total - self._before > self.limit:
             self.full.set()
+
+    def restart(self) -> None:
+        """Allow ``limit`` bytes again, for a step that must be possible after a flood."""
+        self._before = self.total
+        self.full.clear()
+
+
+class MeteredSession(Session):
+    """Counts every byte that comes in, whichever cell or thread it belongs to and however it is nested."""
+
+    meter: Meter
+
+    def deserialize(self, msg_list: list[Any], *options: Any, **named: Any) -> dict[str, Any]:
+        """Count a message and unpack it."""
+        self.meter.add(sum(len(part) for part in msg_list))
+        return super().deserialize(msg_list, *options, **named)
 
 
 class JobClient(AsyncKernelClient):
@@ -69,18 +89,17 @@ class JobClient(AsyncKernelClient):
 
 
 class QuietNotebook(NotebookClient):
-    """nbclient's way of running a cell, with outputs counted and thrown away instead of kept in memory."""
+    """nbclient's way of running a cell, with outputs thrown away instead of kept in memory."""
 
     meter: Meter
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> None:  # noqa: ARG002  nbclient's
-        """Count a message of the cell; raise ``CellExecutionComplete`` when the kernel is idle again."""
+        """Note whether the cell shows anything; raise ``CellExecutionComplete`` when the kernel is idle again."""
         kind = msg["msg_type"]
         if kind == "status":
             if msg["content"].get("execution_state") == "idle":
                 raise CellExecutionComplete
             return
-        self.meter.add(message_size(msg))
         if kind in ("stream", "display_data", "execute_result"):
             self.meter.shown = True
 
@@ -95,11 +114,13 @@ class Kernel:
         context.setsockopt(zmq.RCVHWM, QUEUED_MESSAGES)
         context.setsockopt(zmq.LINGER, 0)
         self._context = context
-        self._client = JobClient(context=context)
+        self.meter = Meter(output_bytes)
+        session = MeteredSession()
+        session.meter = self.meter
+        self._client = JobClient(context=context, session=session)
         self._client.job = job
         self._client.load_connection_info(connection)  # type: ignore[arg-type]
         self._client.allow_stdin = False
-        self.meter = Meter(output_bytes)
         self._notebook = QuietNotebook(_node({**EMPTY, "cells": []}), allow_errors=True, timeout=None)
         self._notebook.meter = self.meter
         self._notebook.kc = self._client
@@ -115,7 +136,7 @@ class Kernel:
         except (RuntimeError, ValueError):
             return False
         self._guard = asyncio.ensure_future(self._watch_connection())
-        return True
+        return (await self.silent(STAY, seconds=START_S)).status is CellStatus.OK
 
     async def _watch_connection(self) -> None:
         """Take a cut connection of a living kernel for what cuts it: a message that is too long."""
@@ -134,19 +155,37 @@ class Kernel:
 
     async def cell(self, source: str, *, seconds: float) -> Outcome:
         """Run one cell as Jupyter does. Errors of the code are part of the outcome."""
-        cell = _node({**CODE_CELL, "metadata": _node({}), "source": source})
+        sendable = source.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be sent
+        cell = _node({**CODE_CELL, "metadata": _node({}), "source": sendable})
         self._notebook.nb["cells"] = [cell]
         self._reply = {}
         self.meter.shown = False
-        return await self._bounded(self._notebook.async_execute_cell(cell, 0), seconds=seconds, counted=True)
+        return await self._bounded(self._notebook.async_execute_cell(cell, 0), seconds=seconds)
 
     async def silent(self, code: str, *, seconds: float) -> Outcome:
         """Run code outside the student's history and cells."""
         self._reply = {}
         self.meter.shown = False
-        return await self._bounded(self._ask(code), seconds=seconds, counted=False)
+        return await self._bounded(self._ask(code), seconds=seconds)
 
     async def _ask(self, code: str) -> None:
+        drain = asyncio.ensure_future(self._drain())
+        try:
+            await self._await_reply(code)
+        finally:
+            drain.cancel()
+            await asyncio.wait({drain})
+            _failed(drain)
+
+    async def _drain(self) -> None:
+        """Take what threads of the student's code show meanwhile, else it would pile up in memory uncounted."""
+        while True:
+            try:
+                await self._client.get_iopub_msg(timeout=1.0)
+            except Empty:
+                continue
+
+    async def _await_reply(self, code: str) -> None:
         number = self._client.execute(code, silent=True, store_history=False, allow_stdin=False)
         while True:
             try:
@@ -162,16 +201,15 @@ class Kernel:
     def _take_reply(self, *, execute_reply: dict[str, Any], **_: object) -> None:
         self._reply = execute_reply
 
-    async def _bounded(self, work: Awaitable[Any], *, seconds: float, counted: bool) -> Outcome:
-        """Wait for ``work``; interrupt it when its time is over or, if ``counted``, it floods the output."""
+    async def _bounded(self, work: Awaitable[Any], *, seconds: float) -> Outcome:
+        """Wait for ``work``; interrupt it when its time is over or it floods the output."""
         start = time.monotonic()
         task = asyncio.ensure_future(work)
         flood = asyncio.ensure_future(self.meter.full.wait())
-        watched = {task, flood} if counted else {task}
         try:
-            await asyncio.wait(watched, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, flood}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             late = not task.done()
-            flooded = counted and self.meter.full.is_set()
+            flooded = self.meter.full.is_set()
             if late:
                 await self._interrupt(task)
             dead = not task.done() or _failed(task) or not self._job.alive()
@@ -194,7 +232,7 @@ class Kernel:
         content = self._reply.get("content")
         status, error = CellStatus.ERROR, None
         if flooded:
-            error = CellError(name="OutputLimit", message="The cells showed more output than a run may have.")
+            error = CellError(name="OutputLimit", message="The run showed more output than it may.")
         elif late and self._job.limit_hit() is None:
             status = CellStatus.TIMEOUT
         elif dead or not isinstance(content, dict):
@@ -210,24 +248,6 @@ class Kernel:
 
 def _node(content: dict[str, Any]) -> NotebookNode:
     return NotebookNode(content)  # type: ignore[no-untyped-call]
-
-
-def message_size(message: dict[str, Any]) -> int:
-    """About how many bytes a message's content and buffers have; cheap, never recursive beyond two levels."""
-    size = 256 + sum(len(b) for b in message.get("buffers") or [])
-    content = message.get("content")
-    pending = list(content.values()) if isinstance(content, dict) else []
-    for value in pending:
-        size += _size(value)
-        if isinstance(value, dict):
-            size += sum(_size(inner) for inner in value.values())
-    return size
-
-
-def _size(value: object) -> int:
-    if isinstance(value, str):
-        return len(value)
-    return sum(len(v) for v in value if isinstance(v, str)) if isinstance(value, list) else 8
 
 
 def _failed(task: "asyncio.Future[Any]") -> bool:

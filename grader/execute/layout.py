@@ -38,19 +38,51 @@ def make() -> JobLayout:
 
 
 def remove(layout: JobLayout) -> None:
-    """Delete the job's folders, those that the student's code made unreadable included; links are not followed."""
+    """Delete the job's folders, whatever the student's code made of them; links are not followed.
 
-    def unlock(function: Callable[..., Any], path: str, _: object) -> None:
-        try:
-            Path(path).parent.chmod(stat.S_IRWXU)
-            if not Path(path).is_symlink():
-                Path(path).chmod(stat.S_IRWXU)
-            function(path)
-        except (OSError, TypeError):
-            return
+    Subfolders are first moved up to the base, so that neither recursion nor long paths limit how deep they may lie.
+    """
+    mark, number = secrets.token_hex(8), 0
+    pending = _entries(layout.base)
+    while pending:
+        path = pending.pop()
+        if not _is_folder(path):
+            _quietly(path.unlink)
+            continue
+        _quietly(path.chmod, stat.S_IRWXU)
+        for entry in _entries(path):
+            if _is_folder(entry):
+                number += 1
+                moved = layout.base / f"{mark}-{number}"
+                _quietly(entry.chmod, stat.S_IRWXU)  # moving a folder writes to it
+                _quietly(entry.rename, moved)
+                pending.append(moved)
+            else:
+                _quietly(entry.unlink)
+        _quietly(path.rmdir)
+    _quietly(layout.base.rmdir)
 
-    shutil.rmtree(layout.base, onerror=unlock)
-    shutil.rmtree(layout.base, ignore_errors=True)
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _quietly(action: Callable[..., object], *arguments: object) -> None:
+    """What cannot be deleted is left: no run fails for it."""
+    try:
+        action(*arguments)
+    except OSError:
+        return
 
 
 def copy_probe(layout: JobLayout) -> Path:
@@ -133,6 +165,7 @@ def write_settings(file: TaskFile, layout: JobLayout, sandbox: Sandbox, *, devic
         "heldout": seen(layout.heldout),
         "out": seen(layout.out),
         "cwd": seen(working_folder(file, layout)),
+        "file": seen(working_folder(file, layout) / file.path.name),
         "import_roots": [seen(layout.work / place(file, root)) for root in file.import_roots],
         "threads": 1,
         "kind": file.kind,

@@ -68,23 +68,7 @@ def run(  # noqa: PLR0913  all but two by name
         job_facts = _run_in(session, sandbox, device=device, seed=seed)
     finally:
         layouts.remove(layout)
-    facts = HostFacts(
-        isolation=sandbox.name,
-        exit=job_facts.exit,
-        sentence=job_facts.sentence[:2000],
-        exit_code=job_facts.exit_code,
-        signal=job_facts.signal,
-        wall_s=job_facts.wall_s,
-        cpu_s=job_facts.cpu_s,
-        peak_memory_bytes=job_facts.peak_memory_bytes,
-        memory_bound_by=job_facts.memory_bound_by,
-        output_bytes=session.output_bytes,
-        device=device,
-        world=world.digest[:200],
-        data_origin=world.origin[:2000],
-        stand_in=world.stand_in,
-        seed=seed,
-    )
+    facts = _host_facts(session, job_facts, sandbox.name, device=device, seed=seed)
     document = EvidenceDocument(
         student=student[:200],
         task=file.task,
@@ -98,6 +82,27 @@ def run(  # noqa: PLR0913  all but two by name
         notes=[n[:2000] for n in [*file.notes, *world.notes, *session.notes]][:32],
     )
     return Evidence(document, session.arrays)
+
+
+def _host_facts(session: Session, job: RunFacts, isolation: str, *, device: str, seed: int) -> HostFacts:
+    world = session.world
+    return HostFacts(
+        isolation=isolation,
+        exit=job.exit,
+        sentence=job.sentence[:2000],
+        exit_code=job.exit_code,
+        signal=job.signal,
+        wall_s=job.wall_s,
+        cpu_s=job.cpu_s,
+        peak_memory_bytes=job.peak_memory_bytes,
+        memory_bound_by=job.memory_bound_by,
+        output_bytes=session.output_bytes,
+        device=device,
+        world=world.digest[:200],
+        data_origin=world.origin[:2000],
+        stand_in=world.stand_in,
+        seed=seed,
+    )
 
 
 def _run_in(session: Session, sandbox: Sandbox, *, device: str, seed: int) -> RunFacts:
@@ -211,6 +216,7 @@ def _judge(session: Session, kernel: Kernel, outcome: Outcome, *, over: bool) ->
 
 async def _step(session: Session, kernel: Kernel, call: str, purpose: str) -> bool:
     """One of the probe's steps; False and a problem if it failed."""
+    kernel.meter.restart()
     outcome = await kernel.silent(CALL.format(call), seconds=session.limits.finish_s)
     session.dead = session.dead or outcome.dead
     if outcome.status is CellStatus.OK:

@@ -44,7 +44,7 @@ def labels(outputs: Numbers, spec: TaskSpec, known: ClassMap | None) -> Labels:
 
 
 def values(
-    outputs: Numbers, spec: TaskSpec, known: TargetMap | None, training: Truth
+    outputs: Numbers, spec: TaskSpec, *, known: TargetMap | None, training: Truth
 ) -> tuple[Numbers, tuple[str, ...]]:
     """Values (n, k) in the task's unit, and notes. Answers in the student's own target scale are recognised by their
     size,

@@ -12,7 +12,7 @@ from grader.predictions import ellipse_map, image_map, links, recorded, table_ma
 from grader.predictions.model import UNKNOWN, Labels, NotProven, Numbers
 from grader.predictions.targets import ClassMap, TargetMap
 from grader.tasks import get
-from grader.tasks.model import RawInputs, TaskSpec, World
+from grader.tasks.model import RawInputs, TaskSpec, Truth, World
 from grader.types import TaskId
 
 InputMap = table_map.TableMap | image_map.ImageMap | ellipse_map.EllipseMap
@@ -40,6 +40,24 @@ class PipelineMap:
         return None
 
 
+def with_targets(spec: TaskSpec, raw: RawInputs, targets_: Truth) -> pd.DataFrame:
+    """The table with its target column: a student may have put the answer among the inputs. For held-out items give
+    the decoys."""
+    assert raw.table is not None
+    name = spec.target_names[0]
+    if targets_.labels is not None:
+        return raw.table.assign(**{name: [spec.classes[i] for i in targets_.labels]})
+    assert targets_.values is not None
+    return raw.table.assign(**{name: targets_.values[:, 0]})
+
+
+def held_out_inputs(world: World) -> RawInputs:
+    """The held-out items as the sandbox has them: with decoys where the answer would stand."""
+    if world.heldout.table is None:
+        return world.heldout
+    return RawInputs(table=with_targets(get(world.task), world.heldout, world.decoys))
+
+
 def read(world: World, evidence: Evidence) -> PipelineMap:
     """Work out a student's pipeline from the recorded rows; never raises for what the rows hold."""
     spec = get(world.task)
@@ -55,7 +73,7 @@ def read(world: World, evidence: Evidence) -> PipelineMap:
     return PipelineMap(spec, side, link, classes, scale, reasons)
 
 
-def known_truth(world: World, evidence: Evidence, side: InputMap, prefix: str) -> Labels | Numbers | None:
+def known_truth(world: World, evidence: Evidence, side: InputMap, *, prefix: str) -> Labels | Numbers | None:
     """True targets of the recorded rows with this prefix: labels (n,) with -1, or values (n, k) with NaN, where
     unknown."""
     return _truth(get(world.task), world, evidence, side).get(prefix)
@@ -73,7 +91,7 @@ def _attempt(reasons: dict[str, str], part: str, work: Callable[[], T]) -> T | N
 
 def _inputs(spec: TaskSpec, world: World, evidence: Evidence) -> InputMap:
     if spec.inputs == "table" and world.training.table is not None:
-        return _table_inputs(evidence, world.training.table)
+        return _table_inputs(evidence, with_targets(spec, world.training, world.training_truth))
     reason = NotProven("No inputs of the model were recorded.")
     for prefix in ("eval", "train"):  # validation images are not augmented
         found = recorded.numbers(evidence, f"{prefix}_inputs")
@@ -127,7 +145,7 @@ def _shown(inputs: Numbers) -> Numbers:
 
 def _raw_rows(world: World, inputs: Numbers, side: InputMap) -> Labels:
     if isinstance(side, table_map.TableMap) and world.training.table is not None:
-        return table_map.align(inputs, world.training.table, side)
+        return table_map.align(inputs, with_targets(get(world.task), world.training, world.training_truth), side)
     if isinstance(side, image_map.ImageMap) and world.training.images is not None:
         try:
             return image_map.infer(inputs, world.training.images)[1]

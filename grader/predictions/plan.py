@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from grader.evidence.bundle import Evidence
 from grader.limits import MAX_ARRAY_BYTES
-from grader.predictions.pipeline_map import read
+from grader.predictions.pipeline_map import held_out_inputs, read
 from grader.tasks.model import World
 
 
@@ -14,7 +14,7 @@ def plan(world: World, evidence: Evidence) -> dict[str, NDArray[np.float32]]:
 
     As many items as fit under the size limit; never raises for what the evidence holds.
     """
-    found = read(world, evidence).mapped(world.heldout)
+    found = read(world, evidence).mapped(held_out_inputs(world))
     if found is None or not len(found):
         return {}
     inputs = np.nan_to_num(found, nan=0.0).astype(np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 from grader.evidence.bundle import Evidence
 from grader.predictions import answers, recorded, table_map, targets
 from grader.predictions.model import UNKNOWN, HeldOutPredictions, Labels, NotProven, Numbers
-from grader.predictions.pipeline_map import PipelineMap, known_truth, read
+from grader.predictions.pipeline_map import PipelineMap, held_out_inputs, known_truth, read
 from grader.predictions.targets import ClassMap, TargetMap
 from grader.tasks.model import Truth, World
 from grader.types import Method
@@ -72,7 +72,7 @@ def _by_predict(world: World, evidence: Evidence, found: PipelineMap) -> HeldOut
         raise NotProven(_reason(evidence, "predict"))
     if found.spec.family == "classification":
         return _labelled(Method.PREDICT, answers.of_length(answers.labels(outputs, found.spec, found.classes), count))
-    values, notes = answers.values(outputs, found.spec, found.scale, world.training_truth)
+    values, notes = answers.values(outputs, found.spec, known=found.scale, training=world.training_truth)
     return _valued(Method.PREDICT, answers.of_length(values, count), notes)
 
 
@@ -84,14 +84,14 @@ def _by_replay(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutP
     if found.spec.inputs == "table":
         if inputs is None or len(inputs) != len(outputs) or not isinstance(found.inputs, table_map.TableMap):
             raise NotProven("its rows could not be matched with the data.")
-        assert world.heldout.table is not None
-        rows = table_map.align(inputs, world.heldout.table, found.inputs)
+        held_out = held_out_inputs(world).table
+        assert held_out is not None
+        rows = table_map.align(inputs, held_out, found.inputs)
     else:
         rows = np.where(np.arange(len(outputs)) < len(world.heldout), np.arange(len(outputs)), UNKNOWN)
     classes, scale = _targets_by_decoys(world, decoys, rows, found)
-    return _finished(
-        Method.REPLAY, world, outputs, rows, PipelineMap(found.spec, found.inputs, found.link, classes, scale)
-    )
+    used = PipelineMap(found.spec, found.inputs, found.link, classes, scale)
+    return _finished(Method.REPLAY, world, used, outputs=outputs, rows=rows)
 
 
 def _targets_by_decoys(
@@ -126,15 +126,17 @@ def _by_map(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPred
         raise NotProven(found.reasons.get("inputs") or _reason(evidence, "input-map"))
     count = min(len(outputs), len(world.heldout))
     rows = np.where(np.arange(len(outputs)) < count, np.arange(len(outputs)), UNKNOWN)
-    mapped = found.mapped(world.heldout)
+    mapped = found.mapped(held_out_inputs(world))
     if mapped is None:
         raise NotProven(found.reasons.get("inputs", "the inputs could not be mapped."))
     lost = np.asarray(~np.isfinite(mapped.reshape(len(mapped), -1)).all(axis=1))
     rows = np.where((rows >= 0) & lost[np.maximum(rows, 0)], UNKNOWN, rows)
-    return _finished(Method.INPUT_MAP, world, outputs, rows, found)
+    return _finished(Method.INPUT_MAP, world, found, outputs=outputs, rows=rows)
 
 
-def _finished(method: Method, world: World, outputs: Numbers, rows: Labels, found: PipelineMap) -> HeldOutPredictions:
+def _finished(
+    method: Method, world: World, found: PipelineMap, *, outputs: Numbers, rows: Labels
+) -> HeldOutPredictions:
     """Outputs (m, ...) put into the order of the held-out items and into the task's terms."""
     used = rows >= 0
     count = len(world.heldout)
@@ -190,7 +192,7 @@ def _recorded(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPr
     outputs = recorded.required(evidence, "eval_outputs", "validation outputs")
     if found.inputs is None:
         raise NotProven("what the validation rows are is not known.")
-    truth = known_truth(world, evidence, found.inputs, "eval")
+    truth = known_truth(world, evidence, found.inputs, prefix="eval")
     if truth is None or len(truth) != len(outputs):
         raise NotProven("the validation rows are not rows of the data.")
     method = Method.RECORDED_VALIDATION

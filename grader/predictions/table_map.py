@@ -146,13 +146,13 @@ def affine_candidates(values: Numbers, table: pd.DataFrame) -> list[Affine]:
             continue
         raw = np.unique(table[column].to_numpy(dtype=np.float64))
         for shape in SHAPES:
-            found += _hypotheses(distinct, raw, column, resolution, shape)
+            found += _hypotheses(distinct, raw, column=column, resolution=resolution, shape=shape)
     found.sort(key=lambda item: (-item[0], item[1]))
     return [_exact(m) for _, _, m in found[:MAX_CANDIDATES]]
 
 
 def _hypotheses(
-    distinct: Numbers, raw: Numbers, column: str, resolution: float, shape: str
+    distinct: Numbers, raw: Numbers, *, column: str, resolution: float, shape: str
 ) -> list[tuple[float, float, Affine]]:
     """Let the extreme values be any two raw values; keep the pairs under which most values are raw values."""
     if len(distinct) > len(raw) * 1.1:

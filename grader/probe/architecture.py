@@ -49,6 +49,24 @@ def describe(model: nn.Module, inputs: Tensor | None, episode: Any) -> dict[str,
     return claim | _trace(model, inputs)
 
 
+def size(model: nn.Module) -> int:
+    """Numbers in all parameters that have a shape yet."""
+    return sum(p.numel() for p in model.parameters() if _known(p))
+
+
+def invented(model: nn.Module, task: str) -> Tensor | None:
+    """A few random inputs of the shape that the first layer and the task ask for; None if it cannot be told."""
+    generator = torch.Generator().manual_seed(11)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            side = 128 if task.startswith("ellipse") else 28
+            return torch.rand(4, module.in_channels, side, side, generator=generator)
+        if isinstance(module, (nn.Linear, nn.BatchNorm1d)):
+            width = module.in_features if isinstance(module, nn.Linear) else module.num_features
+            return torch.rand(8, width, generator=generator)
+    return None
+
+
 def _known(parameter: nn.Parameter) -> bool:
     return not isinstance(parameter, nn.parameter.UninitializedParameter)
 

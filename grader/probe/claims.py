@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from . import architecture, namespace, recorder, shims, sources
 from .episodes import Episode
@@ -28,6 +29,7 @@ def write(settings: dict[str, Any], *, complete: bool) -> None:
     try:
         if complete:
             recorder.settle(stepped=True)
+            _note_defined_data()
         episode = marked_episode(settings)
         model = marked_model(settings)
         if complete and model is not None:
@@ -65,8 +67,18 @@ def marked_model(settings: dict[str, Any]) -> ModelRecord | None:
     if episode is not None:
         model: ModelRecord | None = episode.model
         return model
-    called = [m for m in state.models.values() if _width(m) in WIDTHS.get(settings["task"], ())]
-    return called[-1] if called else None
+    called = [m for m in state.models.values() if m.called is not None]
+    fitting = [m for m in called if m.called is not None and m.called[1] in WIDTHS.get(settings["task"], ())]
+    found = fitting or called or _only_defined()
+    return found[-1] if found else None
+
+
+def _only_defined() -> list[ModelRecord]:
+    """Nets that stand in the student's namespace and were never called, the largest last."""
+    values = {id(v): v for v in namespace.user_namespace().values() if isinstance(v, nn.Module)}
+    modules = sorted(values.values(), key=architecture.size)
+    records = [recorder.STATE.model(m) for m in modules if next(m.parameters(), None) is not None]
+    return [r for r in records if r is not None]
 
 
 def _width(model: ModelRecord) -> int | None:
@@ -106,6 +118,8 @@ def _document(
     if complete:
         rows = validation.sample.first_rows(8) if validation is not None else None
         rows = model.train_sample.first_rows(8) if rows is None else rows
+        rows = model.called[0] if rows is None and model.called is not None else rows
+        rows = architecture.invented(model.module, settings["task"]) if rows is None else rows
         document["architecture"] = architecture.describe(model.module, rows, episode)
     return document
 
@@ -155,6 +169,16 @@ def _pass(entry: dict[str, Any]) -> dict[str, Any]:
         "loader": None if source is None else source.record.number,
         "dataset": None if source is None else book.dataset_number(getattr(source.record.loader, "dataset", None)),
     }
+
+
+def _note_defined_data() -> None:
+    """Data sets and loaders that stand in the student's namespace and were not used yet."""
+    book = recorder.STATE.sources
+    for value in namespace.user_namespace().values():
+        if isinstance(value, DataLoader):
+            book.loader(value)
+        elif isinstance(value, Dataset):
+            book.dataset_number(value)
 
 
 def _loaders() -> list[dict[str, Any]]:

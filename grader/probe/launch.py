@@ -25,8 +25,8 @@ def main() -> None:
 
     assert app.shell is not None
     sys.argv = [settings.get("file", "")]
-    if settings.get("kind") in ("script", "module"):
-        app.shell.user_ns["__file__"] = settings.get("file", "")
+    if settings.get("kind") in ("script", "module") and settings.get("file"):
+        app.shell.user_ns["__file__"] = settings["file"]
     app.shell.events.register("pre_run_cell", recorder.on_cell_start)
     app.shell.events.register("post_run_cell", recorder.on_cell_end)
     app.start()  # type: ignore[no-untyped-call]

@@ -81,6 +81,7 @@ class ModelRecord:
         self.module = module
         self.number = number
         self.steps = 0
+        self.called: tuple[Tensor, int] | None = None  # some input rows of the first call, and the output's width
         self.passes: list[dict[str, Any]] = []
         self.passes_dropped = 0
         self.train_curve = Curve()

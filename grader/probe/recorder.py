@@ -15,7 +15,7 @@ from . import sources
 from .episodes import Episode
 from .losses import LossBook
 from .models import Forward, LossCall, ModelRecord, module_with
-from .tensors import first_tensor
+from .tensors import first_tensor, keep
 
 LOSSES = (
     "cross_entropy",
@@ -134,6 +134,8 @@ def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> No
     if record is None or output is None:
         return
     inputs = first_tensor(args) if args else first_tensor(kwargs)
+    if record.called is None and inputs is not None and inputs.dim() and output.dim():
+        record.called = keep(inputs, 8), int(output.shape[1]) if output.dim() > 1 else 0
     source, targets = STATE.sources.feeding(inputs)
     forward = Forward(
         record,
@@ -149,20 +151,20 @@ def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> No
     if forward.gradients and output.requires_grad:
         output.register_hook(functools.partial(_mark, forward))  # type: ignore[no-untyped-call]
     STATE.pending.append(forward)
-    settle(keep=1)
+    settle(remain=1)
 
 
 def _mark(forward: Forward, _gradient: Tensor) -> None:
     forward.backed = True
 
 
-def settle(*, keep: int = 0, stepped: bool = False) -> None:
-    """File the calls whose phase is known. ``keep``: how many of the latest stay open; ``stepped``: a step settles
+def settle(*, remain: int = 0, stepped: bool = False) -> None:
+    """File the calls whose phase is known. ``remain``: how many of the latest stay open; ``stepped``: a step settles
     all."""
     pending = STATE.pending
-    while len(pending) > keep:
+    while len(pending) > remain:
         head = pending[0]
-        if head.gradients and not head.backed and not stepped and keep and len(pending) <= MAX_PENDING:
+        if head.gradients and not head.backed and not stepped and remain and len(pending) <= MAX_PENDING:
             return
         pending.popleft()
         _file(head)

@@ -13,8 +13,18 @@ import psutil
 
 from grader.errors import SandboxUnavailable
 from grader.sandbox.job import SupervisedJob, wait_gone
-from grader.sandbox.policy import OPTIONAL, Interpreter, bubblewrap_argv, inside
+from grader.sandbox.policy import (
+    IDENTITY,
+    ISOLATING,
+    OPTIONAL,
+    Interpreter,
+    bubblewrap_argv,
+    identity_folder,
+    inside,
+    without,
+)
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts
+from grader.sandbox.seccomp import program
 from grader.types import Exit
 
 UBUNTU_SWITCH = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
@@ -49,9 +59,13 @@ class Bubblewrap:
         path = shutil.which(self._program)
         if path is None:
             raise SandboxUnavailable(f"bubblewrap is not installed. {INSTALL}.")
+        _write_identity(spec.layout)
         argv = bubblewrap_argv(spec, self._interpreter, program=path, lacks=lacking(path))
         read_end, write_end = os.pipe()
+        filter_end = _filter_pipe()
+        passed = (write_end,) if filter_end is None else (write_end, filter_end)
         argv[1:1] = ["--json-status-fd", str(write_end)]
+        argv[1:1] = [] if filter_end is None else ["--seccomp", str(filter_end)]
         try:
             popen = subprocess.Popen(
                 argv,
@@ -60,15 +74,37 @@ class Bubblewrap:
                 stderr=subprocess.STDOUT,
                 env={"PATH": "/usr/bin:/bin"},
                 cwd="/",
-                pass_fds=(write_end,),
+                pass_fds=passed,
                 start_new_session=True,
             )
         except OSError as problem:
             os.close(read_end)
             raise SandboxUnavailable(f"bubblewrap could not be started: {problem}.") from problem
         finally:
-            os.close(write_end)
+            for descriptor in passed:
+                os.close(descriptor)
         return BubblewrapJob(popen, spec, status=Status(read_end))
+
+
+def _filter_pipe() -> int | None:
+    """A pipe to read the filter of system calls from; None where there is none for this processor."""
+    content = program()
+    if content is None:
+        return None
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "wb") as stream:
+        stream.write(content)  # far less than a pipe holds
+    return read_end
+
+
+def _write_identity(layout: JobLayout) -> None:
+    folder = identity_folder(layout)
+    try:
+        folder.mkdir(exist_ok=True)
+        for name, content in IDENTITY.items():
+            (folder / name).write_text(content, encoding="ascii")
+    except OSError as problem:
+        raise SandboxUnavailable(f"The job's folder cannot be written: {problem}.") from problem
 
 
 class Status(threading.Thread):
@@ -171,9 +207,22 @@ def lacking(path: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4)
 def _trial(path: str) -> str | None:
-    """Run ``true`` in all the namespaces a job gets; the reason if that fails."""
-    argv = [path, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net", "--uid", "1000"]
-    argv += ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "/bin/sh", "-c", ":"]
+    """Run nothing in all the namespaces a job gets; the reason if that fails."""
+    argv = [
+        path,
+        *without(ISOLATING, lacking(path)),
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--",
+        "/bin/sh",
+        "-c",
+        ":",
+    ]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as problem:

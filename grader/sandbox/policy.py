@@ -1,6 +1,7 @@
 """Says, as data, what a bubblewrap job may see and do: the argument list, the environment, the rlimits."""
 
 import os
+import site
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,18 @@ DATA_SLACK = 2 * GIB  # address space of one process beyond the memory limit, si
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "fonts", "mime.types", "nsswitch.conf")
 CHECKOUT = ("rubrics", "reference_solutions", "submissions", "templates", "tests", ".git")  # beside the package
+UNSHARED = ("user", "pid", "ipc", "uts", "net", "cgroup-try")
+ISOLATING = (  # what needs no path
+    *(f"--unshare-{name}" for name in UNSHARED),
+    *("--new-session", "--die-with-parent", "--uid", UID, "--gid", UID, "--hostname", "grader"),
+    *("--cap-drop", "ALL", "--disable-userns"),
+)
 OPTIONAL = {"--disable-userns": 0, "--size": 1, "--perms": 1}  # newer options and how many words follow each
+IDENTITY = {  # files of /etc that are made up, none of the host's users or names
+    "passwd": f"student:x:{UID}:{UID}:student:/tmp:/bin/sh\n",
+    "group": f"student:x:{UID}:\n",
+    "hosts": "127.0.0.1 localhost grader\n::1 localhost\n",
+}
 NVIDIA = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
 
 # ulimit's units: -c, -f 512-byte blocks; -d KiB. A limit that the shell does not know is left out, the watchdog stays.
@@ -37,12 +49,15 @@ class Interpreter:
     executable: Path
     prefixes: tuple[Path, ...]
     package: Path = field(default_factory=lambda: Path(grader.__file__).resolve().parent)
+    user_site: Path | None = None  # packages that `pip install --user` put into the home folder
 
     @classmethod
     def current(cls) -> "Interpreter":
         """The running interpreter: its environment, the installation it was made from, and where links lead."""
         named = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix), *_link_folders(Path(sys.executable))]
-        return cls(Path(sys.executable), tuple(dict.fromkeys([*named, *(p.resolve() for p in named)])))
+        prefixes = tuple(dict.fromkeys([*named, *(p.resolve() for p in named)]))
+        own = Path(site.getusersitepackages())
+        return cls(Path(sys.executable), prefixes, user_site=own if site.ENABLE_USER_SITE and own.is_dir() else None)
 
 
 def _link_folders(executable: Path) -> list[Path]:
@@ -64,20 +79,18 @@ def bubblewrap_argv(
 
     ``lacks``: those of :data:`OPTIONAL` that the installed bubblewrap is too old to know; they are left out.
     """
-    unshare = ["user", "pid", "ipc", "uts", "net", "cgroup-try"]
-    argv = [program, *(f"--unshare-{name}" for name in unshare), "--new-session", "--die-with-parent"]
-    argv += ["--uid", UID, "--gid", UID, "--hostname", "grader", "--cap-drop", "ALL"]
-    argv += ["--disable-userns"]
+    argv = [program, *ISOLATING]
     argv += ["--clearenv", *_words("--setenv", environment(spec.env).items())]
     argv += _system() + _devices(spec.device) + ["--size", str(TMP_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]
-    argv += _python(interpreter) + _hidden(interpreter, spec) + _masked(spec)
+    argv += _identity(spec.layout) + _python(interpreter) + _hidden(interpreter, spec) + _masked(spec)
     argv += _job(spec.layout) + _read_only(spec)
     argv += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(inside(spec.layout, spec.cwd)), "--"]
     command = limited(spec.limits, spec.argv, count_processes=True, bound_data=spec.device == "cpu")
-    return [*_without(argv, lacks), *command]
+    return [*without(argv, lacks), *command]
 
 
-def _without(argv: Sequence[str], lacks: Sequence[str]) -> list[str]:
+def without(argv: Sequence[str], lacks: Sequence[str]) -> list[str]:
+    """``argv`` less the options in ``lacks`` and the words that belong to them."""
     kept: list[str] = []
     skip = 0
     for word in argv:
@@ -108,6 +121,7 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
         "USER": "student",
         "LOGNAME": "student",
         "LANG": "C.UTF-8",
+        **user_base(),
         **extra,
     }
 
@@ -145,6 +159,15 @@ def _system() -> list[str]:
     return [*words, "--proc", "/proc"]
 
 
+def identity_folder(layout: JobLayout) -> Path:
+    """Where the backend writes :data:`IDENTITY` on the host."""
+    return layout.base / "etc"
+
+
+def _identity(layout: JobLayout) -> list[str]:
+    return [w for name in IDENTITY for w in ("--ro-bind-try", str(identity_folder(layout) / name), f"/etc/{name}")]
+
+
 def _devices(device: str) -> list[str]:
     words = ["--dev", "/dev", "--size", str(SHM_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]
     if device.startswith("cuda"):
@@ -158,15 +181,24 @@ def _devices(device: str) -> list[str]:
 def _python(interpreter: Interpreter) -> list[str]:
     """Read-only binds of the interpreter's folders that the system folders do not hold already."""
     words: list[str] = []
-    for prefix in interpreter.prefixes:
+    for prefix in _own_folders(interpreter):
         if prefix.is_dir() and not _below(prefix, SYSTEM_FOLDERS):
             words += _bind(prefix)
     return words
 
 
+def _own_folders(interpreter: Interpreter) -> tuple[Path, ...]:
+    return (*interpreter.prefixes, *([interpreter.user_site] if interpreter.user_site else []))
+
+
+def user_base() -> dict[str, str]:
+    """Variables that let Python find the user's own packages although the home folder is another."""
+    return {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
+
+
 def visible_folders(interpreter: Interpreter) -> tuple[str, ...]:
     """Host folders that a job sees under their own names."""
-    return (*SYSTEM_FOLDERS, *(str(p) for p in interpreter.prefixes))
+    return (*SYSTEM_FOLDERS, *(str(p) for p in _own_folders(interpreter)))
 
 
 def _hidden(interpreter: Interpreter, spec: JobSpec) -> list[str]:

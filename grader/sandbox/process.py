@@ -12,7 +12,7 @@ import psutil
 
 from grader.errors import SandboxUnavailable
 from grader.sandbox.job import SupervisedJob, runs, wait_gone
-from grader.sandbox.policy import limited
+from grader.sandbox.policy import limited, user_base
 from grader.sandbox.protocol import JobLayout, JobSpec
 
 MARK = "GRADER_JOB"  # an environment variable by which a job's processes are found again after they left its session
@@ -64,7 +64,16 @@ def environment(extra: Mapping[str, str], home: Path) -> dict[str, str]:
     """The few variables a process needs on this system, a home and temporary folder of the job's own, and ``extra``."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     own = {name: str(home) for name in ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "APPDATA", "LOCALAPPDATA")}
-    return {**kept, **own, "USER": "student", "LOGNAME": "student", "USERNAME": "student", **extra, **own}
+    return {
+        **kept,
+        **own,
+        "USER": "student",
+        "LOGNAME": "student",
+        "USERNAME": "student",
+        **user_base(),
+        **extra,
+        **own,
+    }
 
 
 class LocalJob(SupervisedJob):

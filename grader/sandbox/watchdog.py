@@ -1,6 +1,8 @@
 """Watches one job from outside: memory, processor time, processes, disk and wall time; ends it at the first excess."""
 
+import errno
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -85,7 +87,7 @@ class Watchdog(threading.Thread):
             )
         if time.monotonic() - self._begun > limits.wall_s:
             return Excess(Exit.WALL_TIME, f"The run was ended because it took longer than {limits.wall_s:.0f} s.")
-        return self._disk()
+        return self._disk(processes)
 
     def _memory(self, processes: list[psutil.Process]) -> int:
         """Resident bytes of the tree; pages shared after a fork are counted once where the sum looks too large."""
@@ -102,22 +104,24 @@ class Watchdog(threading.Thread):
             return min(total, self._shares.measure(processes))
         return total
 
-    def _disk(self) -> Excess | None:
+    def _disk(self, processes: list[psutil.Process]) -> Excess | None:
         now = time.monotonic()
         if now < self._next_disk:
             return None
         self._next_disk = now + DISK_POLL_S
-        size, files = 0, 0
-        for folder in self._folders:
-            more_size, more_files = disk_use(folder, MAX_FILES)
-            size, files = size + more_size, files + more_files
+        uses = [disk_use(folder, MAX_FILES) for folder in self._folders]
+        size = sum(use.size for use in uses) + deleted_but_open(processes, self._folders)
         if size > self._limits.disk_bytes:
+            limit = self._limits.disk_bytes / MIB
+            return Excess(Exit.DISK, f"The run was ended because it wrote more than {limit:.0f} MiB of files.")
+        if sum(use.entries for use in uses) > MAX_FILES:
+            return Excess(Exit.DISK, f"The run was ended because it created more than {MAX_FILES} files.")
+        if any(use.sealed for use in uses):
             return Excess(
                 Exit.DISK,
-                f"The run was ended because it wrote more than {self._limits.disk_bytes / MIB:.0f} MiB of files.",
+                "The run was ended because its files could not be measured: it made folders that are nested too deep or"
+                " closed to reading.",
             )
-        if files > MAX_FILES:
-            return Excess(Exit.DISK, f"The run was ended because it created more than {MAX_FILES} files.")
         return None
 
 
@@ -149,9 +153,19 @@ def _proportional(process: psutil.Process) -> int:
     return int(getattr(info, "pss", 0) or info.uss)
 
 
-def disk_use(folder: Path, most: int) -> tuple[int, int]:
-    """Bytes on disk and number of entries below ``folder``; links are not followed; stops after ``most`` entries."""
+@dataclass(frozen=True)
+class DiskUse:
+    """``size`` in bytes on disk, number of ``entries``; ``sealed``: a folder cannot be looked into."""
+
+    size: int = 0
+    entries: int = 0
+    sealed: bool = False
+
+
+def disk_use(folder: Path, most: int) -> DiskUse:
+    """What lies below ``folder``; links are not followed; stops after ``most`` entries."""
     size = count = 0
+    sealed = False
     pending = [str(folder)]
     while pending and count <= most:
         try:
@@ -165,6 +179,28 @@ def disk_use(folder: Path, most: int) -> tuple[int, int]:
                     else:
                         status = entry.stat(follow_symlinks=False)
                         size += int(getattr(status, "st_blocks", 0)) * 512 or status.st_size
-        except OSError:
-            continue
-    return size, count
+        except OSError as problem:  # gone meanwhile, or put out of reach
+            sealed = sealed or problem.errno in (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
+    return DiskUse(size, count, sealed)
+
+
+def deleted_but_open(processes: Iterable[psutil.Process], folders: Iterable[Path]) -> int:
+    """Bytes on the folders' disks of files that have no name any more but that a process holds open (Linux)."""
+    disks = {folder.stat().st_dev for folder in folders if folder.exists()}
+    found: dict[tuple[int, int], int] = {}
+    for process in processes:
+        for path in _open_files(process.pid):
+            try:
+                status = Path(path).stat()  # leads to the open file itself, named or not
+            except OSError:
+                continue
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 0 and status.st_dev in disks:
+                found[(status.st_dev, status.st_ino)] = status.st_blocks * 512
+    return sum(found.values())
+
+
+def _open_files(pid: int) -> list[str]:
+    try:
+        return [entry.path for entry in os.scandir(f"/proc/{pid}/fd")]
+    except OSError:
+        return []

@@ -73,7 +73,7 @@ def real(files: dict[str, Path], key: str) -> Split:
             raise DataUnavailable(f"{files[name]} and its labels differ in length; fetch them anew: grader data fetch.")
     if len(test.images) < HELD_OUT + 100 or len(train.images) < 1_000:
         raise DataUnavailable(f"{files[NAMES[2]].parent} holds too few digits; fetch them anew: grader data fetch.")
-    held = np.array(keys.choose(key, "mnist", [""] * len(test.images), HELD_OUT), dtype=np.int64)
+    held = np.array(keys.choose(key, "mnist", [""] * len(test.images), count=HELD_OUT), dtype=np.int64)
     rest = np.setdiff1d(np.arange(len(test.images)), held)[:TEST_LIMIT]
     first = np.arange(min(TRAINING_LIMIT, len(train.images)))
     return Split(train.take(first), test.take(rest), test.take(_mixed(held, key)))
@@ -85,9 +85,9 @@ def stand_in(key: str) -> Split:
         table = np.loadtxt(stream, delimiter=",", dtype=np.int64)
     digits = Digits(_enlarge(table[:, :-1].reshape(-1, 8, 8)), table[:, -1])
     count = len(table)
-    held = np.array(keys.choose(key, "stand-in/held-out", [""] * count, STAND_IN_HELD_OUT), dtype=np.int64)
+    held = np.array(keys.choose(key, "stand-in/held-out", [""] * count, count=STAND_IN_HELD_OUT), dtype=np.int64)
     rest = np.setdiff1d(np.arange(count), held)
-    picked = keys.choose(key, "stand-in/test", [""] * len(rest), STAND_IN_TEST)
+    picked = keys.choose(key, "stand-in/test", [""] * len(rest), count=STAND_IN_TEST)
     test = rest[np.array(picked, dtype=np.int64)]
     training = np.setdiff1d(rest, test)
     return Split(digits.take(training), digits.take(test), digits.take(_mixed(held, key)), rest)

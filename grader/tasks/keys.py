@@ -12,7 +12,7 @@ def rank(key: str, purpose: str, item: str) -> bytes:
     return hmac.new(key.encode(), f"{purpose}\0{item}".encode(), hashlib.sha256).digest()
 
 
-def choose(key: str, purpose: str, items: Sequence[str], count: int) -> list[int]:
+def choose(key: str, purpose: str, items: Sequence[str], *, count: int) -> list[int]:
     """Positions of ``count`` items in increasing order. Equal items are told apart by their position."""
     ranked = sorted(range(len(items)), key=lambda i: rank(key, purpose, f"{items[i]}\0{i}"))
     return sorted(ranked[:count])

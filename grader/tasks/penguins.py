@@ -50,7 +50,7 @@ def held_out_rows(table: pd.DataFrame, key: str) -> list[int]:
     for species in get(TaskId.PENGUINS_CLASSIFICATION).classes:
         for sex in ("female", "male"):
             group = np.flatnonzero(complete & (table["species"] == species) & (table["sex"] == sex))
-            picked = keys.choose(key, f"penguins/{species}/{sex}", [texts[i] for i in group], PER_GROUP)
+            picked = keys.choose(key, f"penguins/{species}/{sex}", [texts[i] for i in group], count=PER_GROUP)
             chosen += [int(group[i]) for i in picked]
     return sorted(chosen, key=lambda i: keys.rank(key, "penguins/order", texts[i]))
 

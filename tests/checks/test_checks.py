@@ -316,11 +316,12 @@ def test_failed_training_blocks_convergence():
 # --- held-out -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("wrong", "share"), [(0.0, 1.0), (0.05, 1.0), (0.5, (0.5 - 1 / 3) / (0.95 - 1 / 3)), (2 / 3, 0.0), (1.0, 0.0)]
-)
-def test_held_out_is_a_straight_line_between_guessing_and_the_calibrated_level(wrong, share):
-    assert check(context(guess=predictions(SPECIES, wrong=wrong)), "held-out").share == pytest.approx(share)
+@pytest.mark.parametrize(("wrong", "reached"), [(0.0, None), (1 / 3, 2 / 3), (0.5, 0.5), (2 / 3, 1 / 3), (1.0, 0.0)])
+def test_held_out_is_a_straight_line_between_guessing_and_the_calibrated_level(wrong, reached):
+    ctx = context(guess=predictions(SPECIES, wrong=wrong))
+    level = ctx.calibration.reference
+    share = 1.0 if reached is None else max(0.0, (reached - 1 / 3) / (level - 1 / 3))
+    assert check(ctx, "held-out").share == pytest.approx(share)
 
 
 def test_outputs_on_own_validation_data_earn_a_part_and_stay_open():

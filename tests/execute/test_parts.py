@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from grader.execute import layout as layouts
-from grader.execute.kernel import message_size
+from grader.execute.kernel import Meter, MeteredSession
 from grader.execute.run import environment
 from grader.execute.scrub import scrub
 from grader.execute.text import cell_error, plain
@@ -46,6 +46,23 @@ def test_sockets_fit_and_folders_go(tmp_path: Path) -> None:
     layouts.remove(layout)
     assert not layout.base.exists()
     assert outside.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems bound the depth themselves")
+def test_folders_of_any_depth_are_removed(tmp_path: Path) -> None:
+    """Deeper than Python recurses and than a path can name; a run never fails for it."""
+    layout = layouts.make()
+    here = Path.cwd()
+    try:
+        os.chdir(layout.work)
+        for _ in range(1_100):
+            os.mkdir("dddd")  # relative on purpose: the whole path is too long to name
+            os.chdir("dddd")
+    finally:
+        os.chdir(here)
+    layouts.remove(layout)
+    assert not layout.base.exists()
+    layouts.remove(layout)
 
 
 def test_only_regular_files_of_the_submission_are_copied(tmp_path: Path) -> None:
@@ -138,10 +155,19 @@ def test_plain_keeps_lines() -> None:
 
 
 def test_messages_are_measured_whatever_is_in_them() -> None:
-    """Text, lists of text, display data and buffers count."""
-    assert message_size({"content": {"text": "x" * 1000}}) >= 1000
-    assert message_size({"content": {"data": {"text/plain": "x" * 1000}}, "buffers": [b"y" * 500]}) >= 1500
-    assert message_size({"content": None}) > 0
+    """Nested content and buffers count in full, for any cell or thread; a restart allows the limit again."""
+    session = MeteredSession(key=b"k")
+    session.meter = Meter(limit=10_000)
+    parts = session.serialize(session.msg("display_data", {"data": {"application/json": {"a": [["x" * 6_000]]}}}))
+    session.deserialize(parts[1:])
+    assert 6_000 < session.meter.total < 10_000
+    assert not session.meter.full.is_set()
+    again = session.serialize(session.msg("display_data", {}))
+    session.deserialize([*again[1:], b"y" * 6_000])
+    assert session.meter.full.is_set()
+    session.meter.restart()
+    assert not session.meter.full.is_set()
+    assert session.meter.total > 12_000
 
 
 def test_a_kernel_gets_one_thread_no_display_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

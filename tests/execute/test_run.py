@@ -84,6 +84,9 @@ def test_a_notebook_runs_on_past_errors_questions_and_time_outs(execute: Execute
         "input('name')",
         "import time\nwhile True:\n    time.sleep(0.05)",
         "%pip install no-such-package\n6 * 7",
+        "lone = '\ud800'\nexit()",
+        "import sys\nsys.exit(0)",
+        "import time\ntime.sleep(0.5)  # a kernel that was asked to exit would be gone by now",
         limits=RunLimits(cell_s=25, finish_s=60),
     )
     document = evidence.document
@@ -93,8 +96,11 @@ def test_a_notebook_runs_on_past_errors_questions_and_time_outs(execute: Execute
         CellStatus.ERROR,
         CellStatus.TIMEOUT,
         CellStatus.OK,
+        CellStatus.OK,
+        CellStatus.ERROR,
+        CellStatus.OK,
     ]
-    assert [c.index for c in document.cells] == [0, 2, 4, 6, 8]
+    assert [c.index for c in document.cells] == [0, 2, 4, 6, 8, 10, 12, 14]
     division = document.cells[1]
     assert division.error is not None
     assert division.error.name == "ZeroDivisionError"
@@ -129,6 +135,19 @@ def test_a_flood_of_output_ends_the_run_with_its_own_status(execute: Execute) ->
     assert evidence.document.host.exit is Exit.OUTPUT
     assert "8 MiB" in evidence.document.host.sentence
     assert evidence.document.claims is not None
+
+
+def test_output_of_a_thread_counts_whichever_cell_it_belongs_to(execute: Execute) -> None:
+    """Nested data of an earlier cell's thread, while a later cell runs."""
+    thread = (
+        "import threading\nfrom IPython.display import display\ndef flood():\n"
+        "    while True: display({'application/json': {'a': {'b': ['q' * 2**20]}}}, raw=True)\n"
+        "threading.Thread(target=flood, daemon=True).start()"
+    )
+    limits = RunLimits(output_bytes=8 * MIB, cell_s=60, finish_s=60)
+    evidence = execute(thread, "import time\ntime.sleep(55)", "1", limits=limits)
+    assert evidence.document.host.exit is Exit.OUTPUT
+    assert statuses(evidence)[-1] is CellStatus.NOT_RUN
 
 
 def test_a_cell_that_refuses_to_be_interrupted_is_ended(execute: Execute) -> None:

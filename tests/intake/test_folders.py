@@ -225,6 +225,6 @@ def test_own_reports_and_environments_are_not_submissions(tmp_path: Path) -> Non
 
 def test_bundled_submissions_are_a_class() -> None:
     """Every bundled case is read as one student with one file."""
-    found = read_path(resources.folder("submissions"))
+    found = read_path(resources.submissions_dir())
     assert len(found) >= 24
     assert all(len(submission.files) == 1 and not submission.unreadable for submission in found)

@@ -15,7 +15,7 @@ from grader.intake.source import read_source
 from grader.types import TaskId
 
 SPECIES, MASS, DIGITS, ELLIPSE = TaskId
-CASES = [path.parent for path in sorted(resources.folder("submissions").glob("*/expect.yaml"))]
+CASES = [path.parent for path in sorted(resources.submissions_dir().glob("*/expect.yaml"))]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,26 @@ def test_no_home_no_root_and_no_whole_etc(spec: JobSpec, interpreter: Interprete
     assert not {"/etc/passwd", "/etc/shadow", "/etc/resolv.conf"} & sources
 
 
+def test_users_and_hosts_are_made_up(spec: JobSpec, interpreter: Interpreter) -> None:
+    """Names that programs look up exist, none of them the host's."""
+    shown = {t: s for s, t in triples(bubblewrap_argv(spec, interpreter), "--ro-bind-try")}
+    for name in ("passwd", "group", "hosts"):
+        assert shown[f"/etc/{name}"] == str(spec.layout.base / "etc" / name)
+    assert "root" not in "".join(policy.IDENTITY.values())
+
+
+def test_packages_of_the_users_own_are_seen_without_the_rest_of_the_home(spec: JobSpec, tmp_path: Path) -> None:
+    """``pip install --user`` puts them into the home folder; a grader among them is hidden."""
+    site_packages = tmp_path / "home" / ".local" / "lib" / "python3" / "site-packages"
+    package = site_packages / "grader"
+    package.mkdir(parents=True)
+    own = Interpreter(Path("/usr/bin/python3"), (Path("/usr"),), package, user_site=site_packages)
+    argv = bubblewrap_argv(spec, own)
+    bound = place(argv, "--ro-bind", str(site_packages), str(site_packages))
+    assert bound < place(argv, "--tmpfs", str(package))
+    assert not any(source == str(tmp_path / "home") for source, _ in triples(argv, "--ro-bind"))
+
+
 def test_the_interpreter_is_bound_after_the_private_tmp(spec: JobSpec, interpreter: Interpreter) -> None:
     """An environment below /tmp would be covered otherwise."""
     argv = bubblewrap_argv(spec, interpreter)

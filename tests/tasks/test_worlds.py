@@ -69,7 +69,7 @@ def test_no_held_out_penguin_is_shown_in_training(task: TaskId, tmp_path: Path) 
         else:
             assert path.name == "world.json"
     assert names == {"penguins.csv", "penguins-raw.csv", "world.json"}
-    assert {p.name for p in world.masks} == {"penguins.csv", "penguins-raw.csv"}
+    assert {p.name for p in world.masks} >= {"penguins.csv", "penguins-raw.csv"}
     assert all(p.is_file() for p in [*world.masks, *world.masks.values()])
 
 
@@ -206,14 +206,14 @@ def test_too_few_digits(tmp_path: Path) -> None:
 
 
 def test_ellipses(tmp_path: Path) -> None:
-    """Training gets seeds only; 400 held-out images with false targets as fractions of the side."""
+    """Training gets seeds only; 300 held-out images with false targets as fractions of the side."""
     world = build_world(ELLIPSE, cache_dir=tmp_path)
     assert json.loads((world.training_dir / "ellipse.json").read_text()) == {"train_seed": 123, "valid_seed": 666}
     assert {p.name for p in files(world)} == {"world.json", "ellipse.json"}
     images, shown = (np.load(world.heldout_dir / f"ellipse_{kind}.npy") for kind in ("images", "targets"))
     truth, decoys = world.heldout_truth.values, world.decoys.values
     assert truth is not None and decoys is not None
-    assert (images.shape, images.dtype, shown.shape, shown.dtype) == ((400, 128, 128, 3), "uint8", (400, 4), "float32")
+    assert (images.shape, images.dtype, shown.shape, shown.dtype) == ((300, 128, 128, 3), "uint8", (300, 4), "float32")
     assert np.allclose(shown * 128, decoys) and not (decoys == truth).all(axis=1).mean() > 0.05
     assert len(world.training) == 0
     for image, values in zip(images[:20], truth[:20], strict=True):
