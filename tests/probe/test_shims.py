@@ -97,7 +97,7 @@ def test_course_package(place: Path, tmp_path: Path) -> None:
     assert found["no substitute"] and found["own class"]
     assert found["ellipse"] == [1000, [128, 128, 3], "uint8", "float32", 4]
     assert found["afresh"] and found["seeded"] and found["other seed"]
-    assert found["heldout ellipses"] == [400, True, 4]
+    assert found["heldout ellipses"] == [300, True, 4]
 
 
 def test_robust(place: Path, tmp_path: Path) -> None:
