@@ -191,19 +191,12 @@ def _loaders() -> list[dict[str, Any]]:
             "shuffles": sources.shuffles(r.loader),
             "drop_last": bool(getattr(r.loader, "drop_last", False)),
             "workers": int(getattr(r.loader, "num_workers", 0)),
-            "batches": _length(r.loader),
+            "batches": sources.length(r.loader),
             "iterations": r.iterations,
             "abandoned": max(0, r.iterations - r.finished),
         }
         for r in list(book.loaders.values())[:64]
     ]
-
-
-def _length(value: Any) -> int | None:
-    try:
-        return len(value)
-    except Exception:  # a student's __len__ may raise anything
-        return None
 
 
 def _datasets() -> list[dict[str, Any]]:
@@ -216,7 +209,7 @@ def _datasets() -> list[dict[str, Any]]:
                 "id": number,
                 "kind": type(dataset).__name__[:200],
                 "module": type(dataset).__module__[:200],
-                "length": _length(dataset),
+                "length": sources.length(dataset),
                 "base": book.dataset_number(inner[0]) if inner else None,
                 "arguments": sources.argument_texts(dataset),
                 "split": sources.split_flag(dataset),

@@ -199,7 +199,7 @@ def shared_indices(first: Any, second: Any) -> int | None:
     if first is None or second is None:
         return None
     if first is second:
-        return _length_or_none(first)
+        return length(first)
     one, other = _indices(first), _indices(second)
     if one is None or other is None or one[0] is not other[0]:
         return None
@@ -218,8 +218,9 @@ def _indices(dataset: Any) -> tuple[Any, set[int]] | None:
     return base, set(chosen)
 
 
-def _length_or_none(dataset: Any) -> int | None:
+def length(value: Any) -> int | None:
+    """``len(value)``, or None where that fails, whatever a student's ``__len__`` may raise."""
     try:
-        return len(dataset)
-    except (TypeError, NotImplementedError):
+        return len(value)
+    except Exception:
         return None
