@@ -64,8 +64,9 @@ def execute(world: World, tmp_path: Path) -> Execute:
         file = TaskFile(TaskId.PENGUINS_CLASSIFICATION, path, path.parent, kind, cells, "d")  # type: ignore[arg-type]
         used = limits or RunLimits(cell_s=60, finish_s=60)
         sandbox = box or choose(Isolation.AUTO)[0]
+        before = set(psutil.Process().children(recursive=True))  # the test runner may have helpers of its own
         evidence = run(file, "ada", world=world, sandbox=sandbox, limits=used)
-        assert psutil.Process().children(recursive=True) == []
+        assert set(psutil.Process().children(recursive=True)) <= before
         return evidence
 
     return begin
