@@ -19,6 +19,6 @@ def write_mnist(folder: Path, *, train: int = 1_200, test: int = 2_300, compress
     if compressed:
         for name in NAMES:
             content = (folder / name).read_bytes()
-            (folder / f"{name}.gz").write_bytes(gzip.compress(content, compresslevel=1))
+            (folder / f"{name}.gz").write_bytes(gzip.compress(content, compresslevel=1, mtime=0))
             (folder / name).unlink()
     return folder

@@ -70,7 +70,7 @@ def images_file(magic: int = 2051, count: int = 2, rows: int = 28, body: int = 2
         images_file(count=3),
         images_file(body=2 * 784 - 1),
         images_file(count=4_000_000_000),
-        gzip.compress(images_file())[:-9],
+        gzip.compress(images_file(), mtime=0)[:-9],
         b"\x1f\x8b nonsense",
         b"<html>not found</html>",
     ],
@@ -95,7 +95,7 @@ def test_labels_that_are_no_digits(labels: list[int], tmp_path: Path) -> None:
 def test_files_beyond_the_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a large file nor one that unpacks to a large one is read."""
     monkeypatch.setattr(idx, "MAX_FILE", 1_000)
-    for name, content in (("plain", bytes(2_000)), ("packed", gzip.compress(bytes(5_000)))):
+    for name, content in (("plain", bytes(2_000)), ("packed", gzip.compress(bytes(5_000), mtime=0))):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataUnavailable, match="it is not MNIST"):
             idx.read_images(tmp_path / name)
