@@ -10,9 +10,10 @@ from grader.predictions.recorded import rows
 from grader.predictions.targets import ClassMap, TargetMap
 from grader.tasks import ellipses
 from grader.tasks.model import TaskSpec, Truth
+from grader.types import TaskId
 
 T = TypeVar("T", Labels, Numbers)
-FRACTIONS = 2.0  # ellipse parameters all below this are fractions of the side, not pixels
+FRACTIONS = 2.0  # ellipse parameters nearly all below this are fractions of the side, not pixels
 
 
 def of_length(found: T, count: int) -> T:
@@ -55,7 +56,7 @@ def values(
     finite = table[np.isfinite(table)]
     if not finite.size:
         raise NotProven("none of its predictions is a finite number.")
-    if spec.outputs == len(ellipses.typical_values(1)[0]) and np.abs(finite).max() <= FRACTIONS:
+    if spec.id is TaskId.ELLIPSE_REGRESSION and np.quantile(np.abs(finite), 0.95) <= FRACTIONS:
         return table * ellipses.SIDE, ("predict gave fractions of the image side; they were turned into pixels.",)
     if known is not None and training.values is not None and spec.outputs == 1:
         low, high = np.nanmin(training.values), np.nanmax(training.values)

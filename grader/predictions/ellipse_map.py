@@ -16,7 +16,7 @@ from grader.tasks.model import Bytes
 
 LEVELS = 255.0
 IMAGENET = ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))
-MIN_SHOWN = 8
+ONE_COLOUR = 1e-4  # of an image's range: pixels this near to each other have one colour
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _usual_scalings() -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
 
 def _parameters(image: Numbers) -> list[float]:
     inside = np.any(np.abs(image - image[:, :1, :1]) > 1e-9, axis=0)
-    if not inside.any():
+    if not inside.any() or np.ptp(image[:, inside], axis=1).max() > ONE_COLOUR * max(1e-12, float(np.ptp(image))):
         return [np.nan] * 4
     lines, columns = np.flatnonzero(np.any(inside, axis=1)), np.flatnonzero(np.any(inside, axis=0))
     centre = [(lines[0] + lines[-1]) / 2, (columns[0] + columns[-1]) / 2]

@@ -1,35 +1,29 @@
 """Finds how raw digit images became the tensors a net consumed, and turns other raw images into the same form.
 
-A consumed image is an affine map of a raw one, with channels repeated or axes moved, padded, resized or flattened.
-The map is used
-only if it reproduces the consumed images, so it proves itself.
+A consumed image is an affine map of a raw one, with channels repeated or axes moved, padded, cropped, resized or
+flattened. The map is used only if it reproduces the consumed images, so it proves itself.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from grader.predictions.model import UNKNOWN, Labels, NotProven, Numbers
+from grader.predictions.recorded import line, rows
+from grader.predictions.resizing import Stack, geometries, operator, resized
 
-Stack = NDArray[np.uint8]
-ALIKE = 0.999  # correlation above which two images are the same but for scale
-CLOSE = 2e-3  # of the pixel range: rounding of resized images to whole grey levels is larger than float error
+SIMILAR = 0.8  # correlation above which an image may be a raw one in another size
+CLOSE = 2e-3  # of the pixel range: half a grey level, as where images were rounded after resizing
 EXPLAINED = 0.95
-RESIZE = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
+MAX_SIZE = 512
+MAX_IMAGES = 64  # as many as the recorder keeps
+BLOCK = 2_000
 
 
 @dataclass(frozen=True)
 class ImageMap:
     """``layout``: where the channels stand (``first``, ``last``, ``none`` or ``flat``); ``size``: side of the square
-    image; ``form``: how the
-    raw side became that (``same``, ``pad`` or a way of resizing); ``transposed``: rows and columns swapped; then
+    image; ``form``: how the raw side became that (see ``resizing``); ``transposed``: rows and columns swapped; then
     scale and offset per channel."""
 
     layout: str
@@ -41,8 +35,7 @@ class ImageMap:
 
     def apply(self, images: Stack) -> Numbers:
         """Inputs (n, ...) as the net would see them, for raw images (n, h, w)."""
-        base = reshaped(images, self.size, self.form).astype(np.float64)
-        base = base.transpose(0, 2, 1) if self.transposed else base
+        base = _shaped(images, self.size, self.form, transposed=self.transposed)
         stack = np.stack([s * base + o for s, o in zip(self.scale, self.offset, strict=True)], axis=1)
         if self.layout == "first":
             return stack
@@ -57,18 +50,21 @@ def infer(inputs: Numbers, raw: Stack) -> tuple[ImageMap, Labels]:
     Raises ``NotProven`` if none reproduces them.
     """
     layout, stack = channels_first(inputs)
-    size, side = stack.shape[2], raw.shape[1]
-    for form in _forms(size, side):
-        shaped = reshaped(raw, size, form)
+    size = stack.shape[2]
+    if size > MAX_SIZE:
+        raise NotProven(f"Images of {size} by {size} pixels are too large to be compared with the raw ones.")
+    sample = stack[:MAX_IMAGES]
+    for forms in geometries(size, raw.shape[1]):
         for transposed in (False, True):
-            candidate = shaped.transpose(0, 2, 1) if transposed else shaped
-            found = _nearest(stack[:, 0], candidate)
+            found = _nearest(sample[:, 0], raw, operator(forms[0], size, raw.shape[1]), transposed=transposed)
             if np.mean(found >= 0) < EXPLAINED:
                 continue
-            fits = [_fit(stack[:, c], candidate, found) for c in range(stack.shape[1])]
-            if all(fit is not None for fit in fits):
-                scale, offset = zip(*[fit for fit in fits if fit is not None], strict=True)
-                return ImageMap(layout, size, form, transposed, scale, offset), found
+            for form in forms:
+                shaped = _shaped(raw[found], size, form, transposed=transposed)
+                fit = _fit(sample, shaped, found)
+                if fit is not None:
+                    result = ImageMap(layout, size, form, transposed, fit[0], fit[1])
+                    return result, np.concatenate([fit[2], np.full(len(stack) - len(sample), UNKNOWN)])
     raise NotProven("The images the net saw are not raw images under a map of pixel values, size and axes.")
 
 
@@ -89,52 +85,50 @@ def channels_first(inputs: Numbers) -> tuple[str, Numbers]:
     raise NotProven(f"Inputs of shape {inputs.shape[1:]} are not square images.")
 
 
-def reshaped(images: Stack, size: int, form: str) -> Stack:
-    """Raw images (n, side, side) in the given size (n, size, size)."""
-    side = images.shape[1]
-    if form == "same":
-        return images
-    if form == "pad":
-        margin = (size - side) // 2
-        return np.pad(images, ((0, 0), (margin, margin), (margin, margin)))
-    return np.stack([np.asarray(Image.fromarray(image).resize((size, size), RESIZE[form])) for image in images])
+def _shaped(images: Stack, size: int, form: str, *, transposed: bool) -> Numbers:
+    base = resized(images, size, form)
+    return base.transpose(0, 2, 1) if transposed else base
 
 
-def _forms(size: int, side: int) -> Iterator[str]:
-    if size == side:
-        yield "same"
-        return
-    if size > side and (size - side) % 2 == 0:
-        yield "pad"
-    yield from RESIZE
+def _nearest(images: Numbers, raw: Stack, matrix: Numbers, *, transposed: bool) -> Labels:
+    """For each image (n, s, s) the raw image most like it once ``matrix`` has resized that, or -1.
 
-
-def _nearest(images: Numbers, raw: Stack) -> Labels:
-    """For each image (n, s, s) the raw image that is the same but for scale and offset, or -1."""
-    step = max(1, images.shape[1] // 32)  # large images: a grid of pixels tells them apart as well
-    wanted = _standardised(images[:, ::step, ::step])
-    best, score = np.full(len(wanted), UNKNOWN), np.full(len(wanted), -2.0)
-    for start in range(0, len(raw), 2_000):
-        block = _standardised(raw[start : start + 2_000, ::step, ::step].astype(np.float64))
-        likeness = np.abs(wanted @ block.T)  # inverted grey levels count as well
+    Correlations of resized images without resizing any: with Y the image and X the raw one,
+    <Y, A X A'> = <A' Y A, X>, and the squared norm of A X A' is <X, G X G> with G = A' A.
+    """
+    turned = images.transpose(0, 2, 1) if transposed else images
+    flat = turned - turned.mean(axis=(1, 2), keepdims=True)
+    length = np.sqrt(np.square(flat).sum(axis=(1, 2)))
+    usable = np.isfinite(length) & (length > 1e-12)
+    back = rows(matrix.T @ (flat[usable] / length[usable, None, None]) @ matrix)
+    gram, weights = matrix.T @ matrix, matrix.sum(axis=0)
+    best, score = np.full(len(back), UNKNOWN), np.full(len(back), SIMILAR)
+    for start in range(0, len(raw), BLOCK):
+        block = raw[start : start + BLOCK].astype(np.float64)
+        norms = (block * (gram @ block @ gram)).sum(axis=(1, 2))
+        norms -= np.square((block @ weights) @ weights / len(matrix))
+        likeness = np.abs(back @ rows(block).T) / np.sqrt(np.maximum(norms, 1e-9))
         top = likeness.argmax(axis=1)
-        value = likeness[np.arange(len(wanted)), top]
+        value = likeness[np.arange(len(back)), top]
         best, score = np.where(value > score, top + start, best), np.maximum(value, score)
-    return np.where(score > ALIKE, best, UNKNOWN)
-
-
-def _standardised(images: Numbers) -> Numbers:
-    flat = images.reshape(len(images), -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
-    result: Numbers = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+    result = np.full(len(images), UNKNOWN)
+    result[usable] = best
     return result
 
 
-def _fit(channel: Numbers, raw: Stack, found: Labels) -> tuple[float, float] | None:
-    """Scale and offset over all pixels of the images that were found; None if they do not reproduce them."""
-    rows = np.flatnonzero(found >= 0)
-    x, y = raw[found[rows]].astype(np.float64).reshape(-1), channel[rows].reshape(-1)
-    scale, offset = np.linalg.lstsq(np.column_stack([x, np.ones(len(x))]), y, rcond=None)[0]
-    error = np.abs(scale * x + offset - y).reshape(len(rows), -1).max(axis=1)
-    close = error <= CLOSE * max(abs(float(scale)) * 255, 1e-12)
-    return (float(scale), float(offset)) if scale != 0 and np.mean(close) >= EXPLAINED else None
+def _fit(stack: Numbers, shaped: Numbers, found: Labels) -> tuple[tuple[float, ...], tuple[float, ...], Labels] | None:
+    """Scale and offset per channel over the images found, and which images they reproduce; None if too few."""
+    used = np.flatnonzero(found >= 0)
+    close, fits = found >= 0, []
+    for channel in range(stack.shape[1]):
+        seen = stack[used, channel]
+        try:
+            scale, offset = line(shaped[used].reshape(-1), seen.reshape(-1))
+        except NotProven:
+            return None
+        error = np.abs(scale * shaped[used] + offset - seen).max(axis=(1, 2))
+        close[used] &= error <= CLOSE * max(abs(scale) * 255, 1e-12)
+        fits.append((scale, offset))
+    if np.mean(close) < EXPLAINED or any(scale == 0 for scale, _ in fits):
+        return None
+    return tuple(s for s, _ in fits), tuple(o for _, o in fits), np.where(close, found, UNKNOWN)

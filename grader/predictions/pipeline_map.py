@@ -1,13 +1,15 @@
 """All that could be read off one student's pipeline: inputs, link, classes or scale, each proven or with a reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from grader.evidence.bundle import Evidence
+from grader.limits import MAX_ARRAY_BYTES
 from grader.predictions import ellipse_map, image_map, links, recorded, table_map, targets
 from grader.predictions.model import UNKNOWN, Labels, NotProven, Numbers
 from grader.predictions.targets import ClassMap, TargetMap
@@ -17,6 +19,10 @@ from grader.types import TaskId
 
 InputMap = table_map.TableMap | image_map.ImageMap | ellipse_map.EllipseMap
 T = TypeVar("T")
+FEWEST = 8  # rows from which a scale is read off
+FEWEST_SENT = 60  # held-out items below which a mark would be luck
+# Where targets are read off first: of tables training shows more rows, of images validation is not augmented.
+ORDER = {"table": ("train", "eval"), "image": ("eval", "train")}
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class PipelineMap:
         """Inputs (n, ...) of raw items as the net would see them; None without a map, or if an item cannot be
         mapped."""
         if isinstance(self.inputs, table_map.TableMap) and raw.table is not None:
-            return self.inputs.apply(raw.table)
+            return self.inputs.apply(raw.table) if self.inputs.complete else None
         if isinstance(self.inputs, (image_map.ImageMap, ellipse_map.EllipseMap)) and raw.images is not None:
             return self.inputs.apply(raw.images)
         return None
@@ -58,11 +64,33 @@ def held_out_inputs(world: World) -> RawInputs:
     return RawInputs(table=with_targets(get(world.task), world.heldout, world.decoys))
 
 
+def sendable(found: PipelineMap, raw: RawInputs) -> int:
+    """How many raw items, mapped to float32, fit into one array that may be sent.
+
+    Zero if they would be too few to mark by: whoever makes the recorded inputs larger must not be marked on less.
+    """
+    one = found.mapped(first(raw, 1))
+    if one is None:
+        return 0
+    count = min(len(raw), (MAX_ARRAY_BYTES - 4_096) // max(1, one.size * 4))
+    return count if count >= min(len(raw), FEWEST_SENT) else 0
+
+
+def first(raw: RawInputs, count: int) -> RawInputs:
+    """The first items."""
+    return RawInputs(
+        table=None if raw.table is None else raw.table.head(count),
+        images=None if raw.images is None else raw.images[:count],
+    )
+
+
 def read(world: World, evidence: Evidence) -> PipelineMap:
     """Work out a student's pipeline from the recorded rows; never raises for what the rows hold."""
     spec = get(world.task)
     reasons: dict[str, str] = {}
     side = _attempt(reasons, "inputs", lambda: _inputs(spec, world, evidence))
+    if isinstance(side, table_map.TableMap) and not side.complete:
+        reasons["inputs"] = "An input column is neither a raw measurement nor a code of a category."
     truth = _truth(spec, world, evidence, side) if side is not None else {}
     link = _attempt(reasons, "link", lambda: _link(evidence))
     classes = scale = None
@@ -84,8 +112,6 @@ def _attempt(reasons: dict[str, str], part: str, work: Callable[[], T]) -> T | N
         return work()
     except NotProven as reason:
         reasons[part] = str(reason)
-    except np.linalg.LinAlgError:
-        reasons[part] = "The recorded numbers could not be fitted."
     return None
 
 
@@ -110,13 +136,22 @@ def _inputs(spec: TaskSpec, world: World, evidence: Evidence) -> InputMap:
 def _table_inputs(evidence: Evidence, table: pd.DataFrame) -> InputMap:
     sides = [recorded.numbers(evidence, f"{prefix}_inputs") for prefix in ("eval", "train")]
     finite = [side for side in sides if side is not None and np.isfinite(side).all()]
+    reason = NotProven("No inputs of the model were recorded.")
     if not finite:
-        raise NotProven("No inputs of the model were recorded.")
+        raise reason
     together = [side for side in finite if side.shape[1:] == finite[0].shape[1:]]
-    try:
-        return table_map.infer(np.concatenate(together), table)
-    except NotProven:
-        return table_map.infer(finite[0], table)
+    found = None
+    for rows in (np.concatenate(together), finite[0]) if len(together) > 1 else finite[:1]:
+        try:
+            found = table_map.infer(rows, table, partial=True)
+        except NotProven as problem:
+            reason = problem
+            continue
+        if found.complete:
+            return found
+    if found is None:
+        raise reason
+    return found
 
 
 def _truth(spec: TaskSpec, world: World, evidence: Evidence, side: InputMap) -> dict[str, Labels | Numbers]:
@@ -129,11 +164,18 @@ def _truth(spec: TaskSpec, world: World, evidence: Evidence, side: InputMap) -> 
             result[prefix] = _shown(inputs)
             continue
         rows = _raw_rows(world, inputs, side)
-        if spec.family == "classification" and world.training_truth.labels is not None:
-            result[prefix] = np.where(rows >= 0, world.training_truth.labels[rows], UNKNOWN)
-        elif world.training_truth.values is not None:
-            result[prefix] = np.where(rows[:, None] >= 0, world.training_truth.values[rows], np.nan)
+        labels, values = world.training_truth.labels, world.training_truth.values
+        if spec.family == "classification" and labels is not None:
+            result[prefix] = np.array([labels[r[0]] if _agree(labels[r]) else UNKNOWN for r in rows], dtype=np.int64)
+        elif values is not None:
+            unknown = np.full(values.shape[1], np.nan)
+            result[prefix] = np.array([values[r[0]] if _agree(values[r]) else unknown for r in rows])
     return result
+
+
+def _agree(truth: Labels | Numbers) -> bool:
+    """Whether the raw rows that an input may be made of, one at least, have the same target."""
+    return bool(len(truth) and (truth == truth[:1]).all())
 
 
 def _shown(inputs: Numbers) -> Numbers:
@@ -143,51 +185,85 @@ def _shown(inputs: Numbers) -> Numbers:
         return np.full((len(inputs), 4), np.nan)
 
 
-def _raw_rows(world: World, inputs: Numbers, side: InputMap) -> Labels:
+def _raw_rows(world: World, inputs: Numbers, side: InputMap) -> list[Labels]:
+    """For each input the raw items that it may be made of."""
     if isinstance(side, table_map.TableMap) and world.training.table is not None:
-        return table_map.align(inputs, with_targets(get(world.task), world.training, world.training_truth), side)
+        return table_map.near(inputs, with_targets(get(world.task), world.training, world.training_truth), side)
     if isinstance(side, image_map.ImageMap) and world.training.images is not None:
         try:
-            return image_map.infer(inputs, world.training.images)[1]
+            return [row[row >= 0] for row in image_map.infer(inputs, world.training.images)[1][:, None]]
         except NotProven:
             pass
-    return np.full(len(inputs), UNKNOWN)
+    return [np.empty(0, dtype=np.int64)] * len(inputs)
+
+
+def _proven(attempts: Iterable[Callable[[], T]]) -> T | None:
+    """The first attempt that holds; None if there was none to make. Raises the last ``NotProven`` if none holds."""
+    reason = None
+    for attempt in attempts:
+        try:
+            return attempt()
+        except NotProven as problem:
+            reason = problem
+    if reason is not None:
+        raise reason
+    return None
 
 
 def _link(evidence: Evidence) -> links.Link:
-    found = [
+    pairs = [
         (recorded.numbers(evidence, f"{prefix}_outputs"), recorded.numbers(evidence, f"{prefix}_loss_inputs"))
         for prefix in ("eval", "train")
     ]
-    pair = next((p for p in found if p[0] is not None and p[1] is not None), (None, None))
-    return links.infer(*pair)
+    whole = [pair for pair in pairs if pair[0] is not None and pair[1] is not None]
+    return _proven(partial(links.infer, *pair) for pair in whole) or links.IDENTITY
+
+
+def _known_pairs(
+    evidence: Evidence, truth: dict[str, Labels | Numbers], part: str, prefixes: tuple[str, ...]
+) -> list[tuple[Numbers, Labels | Numbers]]:
+    """Recorded rows of ``part`` beside the truth of the same rows, where both are there."""
+    pairs = []
+    for prefix in prefixes:
+        seen, known = recorded.numbers(evidence, f"{prefix}_{part}"), truth.get(prefix)
+        if seen is not None and known is not None and len(seen) == len(known):
+            pairs.append((seen, known))
+    return pairs
 
 
 def _classes(spec: TaskSpec, evidence: Evidence, truth: dict[str, Labels | Numbers]) -> ClassMap:
     count = len(spec.classes)
-    for prefix in ("train", "eval"):
-        seen = recorded.numbers(evidence, f"{prefix}_targets")
-        known = truth.get(prefix)
-        if seen is not None and known is not None and len(seen) == len(known) and (known >= 0).any():
-            return targets.class_map(targets.indices(seen), known.astype(np.int64), count)
-    outputs, known = recorded.numbers(evidence, "eval_outputs"), truth.get("eval")
-    if outputs is None or known is None or outputs.ndim != 2 or len(outputs) != len(known):
+    pairs = [
+        (seen, known)
+        for seen, known in _known_pairs(evidence, truth, "targets", ORDER[spec.inputs])
+        if (known >= 0).any()
+    ]
+    found = _proven(
+        partial(targets.class_map, targets.indices(seen), known.astype(np.int64), count) for seen, known in pairs
+    )
+    if found is not None:
+        return found
+    outputs = _known_pairs(evidence, truth, "outputs", ("eval",))
+    if not outputs or outputs[0][0].ndim != 2:
         raise NotProven("No targets were recorded beside known inputs.")
-    return targets.likely_class_map(outputs, known.astype(np.int64), count)
+    return targets.likely_class_map(outputs[0][0], outputs[0][1].astype(np.int64), count)
 
 
 def _scale(spec: TaskSpec, evidence: Evidence, truth: dict[str, Labels | Numbers]) -> TargetMap:
-    for prefix in ("train", "eval"):
-        seen, known = recorded.numbers(evidence, f"{prefix}_targets"), truth.get(prefix)
-        if seen is None or known is None or len(seen) != len(known):
-            continue
-        usable = np.isfinite(known).all(axis=1) & np.isfinite(recorded.rows(seen)).all(axis=1)
-        if np.count_nonzero(usable) >= 8:
-            return targets.target_map(seen[usable], known[usable].astype(np.float64))
-    outputs, known = recorded.numbers(evidence, "eval_outputs"), truth.get("eval")
-    if outputs is None or known is None or spec.outputs != 1 or len(outputs) != len(known):
+    pairs = [_finite(*pair) for pair in _known_pairs(evidence, truth, "targets", ORDER[spec.inputs])]
+    found = _proven(partial(targets.target_map, *pair) for pair in pairs if len(pair[0]) >= FEWEST)
+    if found is not None:
+        return found
+    outputs = [_finite(*pair) for pair in _known_pairs(evidence, truth, "outputs", ("eval",))]
+    if not outputs or spec.outputs != 1:
         raise NotProven("No targets were recorded beside known inputs.")
-    usable = np.isfinite(known).all(axis=1) & np.isfinite(recorded.rows(outputs)).all(axis=1)
-    if recorded.rows(outputs).shape[1] != 1 or not usable.any():
+    if outputs[0][0].shape[1] != 1 or not len(outputs[0][0]):
         raise NotProven("The model does not give one number per item.")
-    return targets.likely_scale(outputs[usable], known[usable].astype(np.float64))
+    return targets.likely_scale(*outputs[0])
+
+
+def _finite(seen: Numbers, known: Labels | Numbers) -> tuple[Numbers, Numbers]:
+    """Both as matrices, without rows that are not known or not finite."""
+    table = recorded.rows(seen)
+    usable = np.isfinite(known).all(axis=1) & np.isfinite(table).all(axis=1)
+    return table[usable], known[usable].astype(np.float64)

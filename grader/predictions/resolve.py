@@ -7,7 +7,7 @@ import numpy as np
 from grader.evidence.bundle import Evidence
 from grader.predictions import answers, recorded, table_map, targets
 from grader.predictions.model import UNKNOWN, HeldOutPredictions, Labels, NotProven, Numbers
-from grader.predictions.pipeline_map import PipelineMap, held_out_inputs, known_truth, read
+from grader.predictions.pipeline_map import PipelineMap, held_out_inputs, known_truth, read, sendable
 from grader.predictions.targets import ClassMap, TargetMap
 from grader.tasks.model import Truth, World
 from grader.types import Method
@@ -28,6 +28,11 @@ def resolve(world: World, evidence: Evidence) -> HeldOutPredictions:
 
     The held-out truth plays no part in it. Never raises for what the evidence holds.
     """
+    with np.errstate(all="ignore"):  # forged numbers may overflow
+        return _first_way(world, evidence)
+
+
+def _first_way(world: World, evidence: Evidence) -> HeldOutPredictions:
     found = read(world, evidence)
     refused: list[str] = []
     good: list[HeldOutPredictions] = []
@@ -71,7 +76,10 @@ def _by_predict(world: World, evidence: Evidence, found: PipelineMap) -> HeldOut
     if outputs is None:
         raise NotProven(_reason(evidence, "predict"))
     if found.spec.family == "classification":
-        return _labelled(Method.PREDICT, answers.of_length(answers.labels(outputs, found.spec, found.classes), count))
+        labels = answers.of_length(answers.labels(outputs, found.spec, found.classes), count)
+        if not (labels >= 0).any():
+            raise NotProven("none of its answers is a class.")
+        return _labelled(Method.PREDICT, labels)
     values, notes = answers.values(outputs, found.spec, known=found.scale, training=world.training_truth)
     return _valued(Method.PREDICT, answers.of_length(values, count), notes)
 
@@ -82,11 +90,7 @@ def _by_replay(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutP
         raise NotProven(_reason(evidence, "replay"))
     inputs, decoys = recorded.numbers(evidence, "replay_inputs"), recorded.numbers(evidence, "replay_targets")
     if found.spec.inputs == "table":
-        if inputs is None or len(inputs) != len(outputs) or not isinstance(found.inputs, table_map.TableMap):
-            raise NotProven("its rows could not be matched with the data.")
-        held_out = held_out_inputs(world).table
-        assert held_out is not None
-        rows = table_map.align(inputs, held_out, found.inputs)
+        rows = _aligned(world, inputs, len(outputs), found)
     else:
         rows = np.where(np.arange(len(outputs)) < len(world.heldout), np.arange(len(outputs)), UNKNOWN)
     classes, scale = _targets_by_decoys(world, decoys, rows, found)
@@ -94,12 +98,29 @@ def _by_replay(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutP
     return _finished(Method.REPLAY, world, used, outputs=outputs, rows=rows)
 
 
+def _aligned(world: World, inputs: Numbers | None, count: int, found: PipelineMap) -> Labels:
+    """The held-out row of each rebuilt row, or -1. A data set that scales by statistics of its own, so that the map of
+    the training rows does not fit, is read by itself where that map cannot be used instead."""
+    table = held_out_inputs(world).table
+    if table is None or inputs is None or len(inputs) != count or not np.isfinite(inputs).all():
+        raise NotProven("its rows could not be matched with the data.")
+    rows = np.full(count, UNKNOWN)
+    if isinstance(found.inputs, table_map.TableMap):
+        rows = table_map.align(inputs, table, found.inputs)
+        if found.inputs.complete or np.count_nonzero(rows >= 0) >= COVERED * len(table):
+            return rows
+    try:
+        return table_map.align(inputs, table, table_map.infer(inputs[: recorded.SAMPLE_ROWS], table, partial=True))
+    except NotProven as reason:
+        raise NotProven("its rows could not be matched with the data.") from reason
+
+
 def _targets_by_decoys(
     world: World, decoys: Numbers | None, rows: Labels, found: PipelineMap
 ) -> tuple[ClassMap | None, TargetMap | None]:
     """The student's encoding of targets: read off training rows if it was, else off the decoys; these also prove the
     order."""
-    if decoys is None or len(decoys) != len(rows):
+    if decoys is None or len(decoys) != len(rows) or not (rows >= 0).any():
         if found.spec.inputs == "image":
             raise NotProven("the order of its items could not be checked.")
         return found.classes, found.scale
@@ -124,13 +145,14 @@ def _by_map(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPred
     outputs = recorded.numbers(evidence, "mapped_outputs")
     if outputs is None:
         raise NotProven(found.reasons.get("inputs") or _reason(evidence, "input-map"))
-    count = min(len(outputs), len(world.heldout))
-    rows = np.where(np.arange(len(outputs)) < count, np.arange(len(outputs)), UNKNOWN)
-    mapped = found.mapped(held_out_inputs(world))
-    if mapped is None:
+    raw = held_out_inputs(world)
+    count = sendable(found, raw)
+    if not count:
         raise NotProven(found.reasons.get("inputs", "the inputs could not be mapped."))
-    lost = np.asarray(~np.isfinite(mapped.reshape(len(mapped), -1)).all(axis=1))
-    rows = np.where((rows >= 0) & lost[np.maximum(rows, 0)], UNKNOWN, rows)
+    rows = np.arange(len(answers.of_length(outputs, count)))
+    mapped = found.mapped(raw) if found.spec.inputs == "table" else None
+    if mapped is not None:
+        rows = np.where(np.isfinite(recorded.rows(mapped)).all(axis=1), rows, UNKNOWN)
     return _finished(Method.INPUT_MAP, world, found, outputs=outputs, rows=rows)
 
 
@@ -193,7 +215,7 @@ def _recorded(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutPr
     if found.inputs is None:
         raise NotProven("what the validation rows are is not known.")
     truth = known_truth(world, evidence, found.inputs, prefix="eval")
-    if truth is None or len(truth) != len(outputs):
+    if truth is None or len(truth) != len(outputs) or not len(truth):
         raise NotProven("the validation rows are not rows of the data.")
     method = Method.RECORDED_VALIDATION
     if found.spec.family == "classification":
@@ -237,10 +259,14 @@ def _reason(evidence: Evidence, method: str) -> str:
 
 def _disagree(first: HeldOutPredictions, second: HeldOutPredictions, world: World) -> bool:
     if first.labels is not None and second.labels is not None:
-        both = (first.labels >= 0) & (second.labels >= 0)
-        return bool(both.any() and np.mean(first.labels[both] != second.labels[both]) > DISAGREE)
+        count = min(len(first.labels), len(second.labels))  # of large images only the first may have been mapped
+        one, other = first.labels[:count], second.labels[:count]
+        both = (one >= 0) & (other >= 0)
+        return bool(both.any() and np.mean(one[both] != other[both]) > DISAGREE)
     if first.values is not None and second.values is not None and world.training_truth.values is not None:
         spread = np.nanstd(world.training_truth.values, axis=0)
         with np.errstate(invalid="ignore"):
-            return bool(np.nanmedian(np.abs(first.values - second.values) / spread) > DISAGREE)
+            count = min(len(first.values), len(second.values))
+            gap = np.abs(first.values[:count] - second.values[:count]) / spread
+            return bool(np.isfinite(gap).any() and np.nanmedian(gap) > DISAGREE)
     return False

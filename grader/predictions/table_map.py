@@ -1,16 +1,19 @@
 """Finds out which raw columns a net's inputs are: each an affine map of a number, or a code of a category.
 
 The map proves itself: it is only used if it reproduces the consumed rows to float precision, all columns jointly.
+A column made of several raw ones (a ratio, a product) cannot be explained; the others may still tell which raw row is
+which, and that is all that a rebuilt data set needs.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from grader.predictions.model import Labels, NotProven, Numbers
+from grader.predictions.model import UNKNOWN, Labels, NotProven, Numbers
+from grader.predictions.recorded import line
 
 RESOLUTION = {
     "bill_length_mm": 0.1,
@@ -28,7 +31,22 @@ MAX_PER_COLUMN = 16  # hypotheses kept for one raw column
 MAX_CANDIDATES = 48
 MAX_PAIRED = 4  # columns among which the first pair is looked for
 MAX_LOOKED_AT = 64  # distinct values a hypothesis is tried on
-SHAPES: dict[str, Callable[[Numbers], Numbers]] = {"": lambda v: v, "log of ": np.log}
+HASH = 1_000_003
+MAX_COLUMNS = 32  # input columns of one net
+ODD = 1e-3  # a map this near to a usual one (nothing, a factor, standardised, min-max) is taken for it
+SHAPES: dict[str, Callable[[Numbers], Numbers]] = {
+    "": lambda v: v,
+    "log of ": np.log,
+    "log1p of ": np.log1p,
+    "root of ": np.sqrt,
+}
+BACK: dict[str, Callable[[Numbers], Numbers]] = {
+    "": lambda v: v,
+    "log of ": lambda v: np.exp(np.clip(v, -50, 50)),
+    "log1p of ": lambda v: np.expm1(np.clip(v, -50, 50)),
+    "root of ": np.square,
+}
+MEASURED = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
 
 
 @dataclass(frozen=True)
@@ -68,7 +86,16 @@ class Constant:
         return np.full(len(table), self.value)
 
 
-ColumnMap = Affine | Coded | Constant
+@dataclass(frozen=True)
+class Unexplained:
+    """A column that is none of these."""
+
+    def apply(self, table: pd.DataFrame) -> Numbers:
+        """NaN for every row (n,)."""
+        return np.full(len(table), np.nan)
+
+
+ColumnMap = Affine | Coded | Constant | Unexplained
 
 
 @dataclass(frozen=True)
@@ -78,19 +105,63 @@ class TableMap:
     columns: tuple[ColumnMap, ...]
     shape: tuple[int, ...]
 
+    @property
+    def complete(self) -> bool:
+        """Whether every column is explained, so that inputs can be made of raw rows."""
+        return not any(isinstance(c, Unexplained) for c in self.columns)
+
     def apply(self, table: pd.DataFrame) -> Numbers:
         """Inputs (n, *shape) for raw rows."""
         return np.column_stack([c.apply(table) for c in self.columns]).reshape(len(table), *self.shape)
 
 
-def infer(inputs: Numbers, table: pd.DataFrame) -> TableMap:
-    """The map from ``table`` to consumed ``inputs`` (n, ...). Raises ``NotProven`` if none reproduces them."""
+def infer(inputs: Numbers, table: pd.DataFrame, *, partial: bool = False) -> TableMap:
+    """The map from ``table`` to consumed ``inputs`` (n, ...). Raises ``NotProven`` if none reproduces them.
+
+    ``partial``: some columns may stay unexplained if two measurements are found, enough to tell rows apart. Rows that
+    lack a measurement are left out, as students drop or fill them; a missing category counts as one of its own.
+    """
+    width = inputs[0].size
+    if width > MAX_COLUMNS:  # before anything is computed with them
+        raise NotProven(f"The net takes {width} numbers per item, more than the data has columns.")
     consumed = np.unique(inputs.reshape(len(inputs), -1), axis=0)
     if len(consumed) < 8:
         raise NotProven("Too few different input rows were recorded.")
-    known = table.dropna()
-    candidates = {i: affine_candidates(consumed[:, i], known) for i in range(consumed.shape[1])}
-    numeric = _jointly(consumed, known, {i: found for i, found in candidates.items() if found})
+    known = table.dropna(subset=[c for c in RESOLUTION if c in table.columns])
+    reason, in_part = NotProven("No input column is a raw column under an affine map."), None
+    for shapes in (("",), tuple(SHAPES)):
+        try:
+            found = _under(consumed, known, shapes, shape=inputs.shape[1:], partial=partial)
+        except NotProven as problem:
+            reason = problem
+            continue
+        if found.complete:
+            return found
+        in_part = in_part or found
+    if in_part is None:
+        raise reason
+    return in_part
+
+
+def _under(
+    consumed: Numbers, known: pd.DataFrame, shapes: Sequence[str], *, shape: tuple[int, ...], partial: bool
+) -> TableMap:
+    candidates = {i: affine_candidates(consumed[:, i], known, shapes) for i in range(consumed.shape[1])}
+    candidates = {i: found for i, found in candidates.items() if found}
+    if not candidates:
+        raise NotProven("No input column is a raw column under an affine map.")
+    if len(candidates) > 1:
+        return _whole(consumed, known, _jointly(consumed, known, candidates), shape=shape, partial=partial)
+    proven = list(_alone(consumed, known, candidates, shape))
+    if len({tuple(getattr(c, "column", "") for c in m.columns) for m in proven}) != 1:
+        raise NotProven("One measurement alone does not tell which one it is and how it was scaled.")
+    return proven[0]
+
+
+def _whole(
+    consumed: Numbers, known: pd.DataFrame, numeric: dict[int, Affine], *, shape: tuple[int, ...], partial: bool
+) -> TableMap:
+    """The map with these numeric columns, the others told by the rows that they match."""
     matches = match(consumed, known, numeric)
     columns = tuple(
         _refined(numeric[i], consumed[:, i], known, matches)
@@ -98,40 +169,81 @@ def infer(inputs: Numbers, table: pd.DataFrame) -> TableMap:
         else _category(consumed[:, i], known, matches)
         for i in range(consumed.shape[1])
     )
-    result = TableMap(columns, inputs.shape[1:])
+    result = TableMap(columns, shape)
+    if not result.complete and not (partial and len(numeric) > 1):
+        raise NotProven("An input column is neither a raw measurement nor a code of a category.")
     _verify(result, consumed, known)
     return result
 
 
+def _alone(
+    consumed: Numbers, known: pd.DataFrame, candidates: dict[int, list[Affine]], shape: tuple[int, ...]
+) -> Iterator[TableMap]:
+    """All usual maps that hold where only one column is a measurement: of unusual ones there are always some."""
+    for i, found in candidates.items():
+        for m in (m for m in found if _is_usual(m, known)):
+            try:
+                yield _whole(consumed, known, {i: m}, shape=shape, partial=False)
+            except NotProven:
+                continue
+
+
+def _is_usual(m: Affine, table: pd.DataFrame) -> bool:
+    """Whether a map is what students do to a column: nothing, a power of ten, standardised, or brought to [0, 1]."""
+    raw = SHAPES[m.shape](_raw(table, m))
+    zero, unit = -m.offset / m.scale, abs(1 / m.scale)
+    spread = float(np.ptp(raw))
+    if abs(m.offset) < ODD * max(1e-9, abs(m.scale) * spread):
+        power = np.log10(abs(m.scale))
+        by_a_factor = abs(power - round(power)) < ODD
+        return bool(by_a_factor or abs(unit / raw.max() - 1) < ODD or abs(unit / raw.mean() - 1) < 0.1)
+    standardised = abs(zero - raw.mean()) < 0.1 * raw.std() and abs(unit / raw.std() - 1) < 0.1
+    return bool(standardised or (abs(zero - raw.min()) < ODD * spread and abs(unit / spread - 1) < ODD))
+
+
 def match(consumed: Numbers, table: pd.DataFrame, columns: dict[int, Affine]) -> list[list[int]]:
     """For each consumed row the raw rows that agree with it in these columns."""
-    places: dict[tuple[int, ...], list[int]] = {}
-    raw = np.column_stack([np.round(_raw(table, m) / RESOLUTION[m.column]) for m in columns.values()])
-    for position, key in enumerate(map(tuple, raw.astype(np.int64).tolist())):
+    places: dict[int, list[int]] = {}
+    given, raw = _keys(consumed, table, columns)
+    for position, key in enumerate(raw.tolist()):
         places.setdefault(key, []).append(position)
-    undone = np.column_stack([_undo(consumed[:, i], m) / RESOLUTION[m.column] for i, m in columns.items()])
-    undone = np.where(np.isfinite(undone) & (np.abs(undone) < 1e9), np.round(undone), -(10**9))
-    return [places.get(key, []) for key in map(tuple, undone.astype(np.int64).tolist())]
+    return [places.get(key, []) for key in given.tolist()]
+
+
+def _keys(consumed: Numbers, table: pd.DataFrame, columns: dict[int, Affine]) -> tuple[Labels, Labels]:
+    """One whole number for each consumed row and each raw row; the same where these columns agree."""
+    given, raw = np.zeros(len(consumed), dtype=np.int64), np.zeros(len(table), dtype=np.int64)
+    for i, m in columns.items():
+        step = RESOLUTION[m.column]
+        undone = _undo(consumed[:, i], m) / step
+        whole = np.where(np.isfinite(undone) & (np.abs(undone) < HASH / 2), np.round(undone), -HASH / 2)
+        given = given * HASH + whole.astype(np.int64)  # may wrap around, for both alike
+        raw = raw * HASH + np.round(_raw(table, m) / step).astype(np.int64)
+    return given, raw
+
+
+def near(inputs: Numbers, table: pd.DataFrame, found: TableMap) -> list[Labels]:
+    """For each input row (m, ...) the positions of all raw rows that it may be made of."""
+    expected = found.apply(table).reshape(len(table), -1)
+    given = inputs.reshape(len(inputs), -1)
+    if expected.shape[1] != given.shape[1]:
+        return [np.empty(0, dtype=np.int64)] * len(given)
+    told = [not isinstance(c, Unexplained) for c in found.columns]
+    expected, given = expected[:, told], given[:, told]
+    spread = np.maximum(np.ptp(np.nan_to_num(expected), axis=0), 1e-12)
+    return [np.flatnonzero((np.abs(expected - row) < 10 * PRECISION * spread).all(axis=1)) for row in given]
 
 
 def align(inputs: Numbers, table: pd.DataFrame, found: TableMap) -> Labels:
     """For each input row (m, ...) the one raw row it is made of, or -1. Equal raw rows are handed out in order."""
-    expected = found.apply(table).reshape(len(table), -1)
-    given = inputs.reshape(len(inputs), -1)
-    if expected.shape[1] != given.shape[1]:
-        return np.full(len(given), -1)
-    spread = np.maximum(np.ptp(np.nan_to_num(expected), axis=0), 1e-12)
-    free, result = set(range(len(expected))), np.full(len(given), -1)
-    for position, row in enumerate(given):
-        error = np.abs(expected - row) / spread
-        near = np.flatnonzero((error < 10 * PRECISION).all(axis=1))
-        chosen = next((int(r) for r in near if r in free), -1)
-        result[position] = chosen
-        free.discard(chosen)
+    free, result = set(range(len(table))), np.full(len(inputs), UNKNOWN)
+    for position, rows in enumerate(near(inputs, table, found)):
+        result[position] = next((int(r) for r in rows if int(r) in free), UNKNOWN)
+        free.discard(int(result[position]))
     return result
 
 
-def affine_candidates(values: Numbers, table: pd.DataFrame) -> list[Affine]:
+def affine_candidates(values: Numbers, table: pd.DataFrame, shapes: Sequence[str] = ("",)) -> list[Affine]:
     """Affine maps under which nearly all distinct values are raw values, likeliest first; none for a column of few
     values.
 
@@ -141,12 +253,10 @@ def affine_candidates(values: Numbers, table: pd.DataFrame) -> list[Affine]:
     if len(distinct) <= FEW_VALUES or not np.isfinite(distinct).all():
         return []
     found: list[tuple[float, float, Affine]] = []
-    for column, resolution in RESOLUTION.items():
-        if column not in table.columns or column == "year":
-            continue
+    for column in (c for c in MEASURED if c in table.columns):
         raw = np.unique(table[column].to_numpy(dtype=np.float64))
-        for shape in SHAPES:
-            found += _hypotheses(distinct, raw, column=column, resolution=resolution, shape=shape)
+        for shape in shapes:
+            found += _hypotheses(distinct, raw, column=column, resolution=RESOLUTION[column], shape=shape)
     found.sort(key=lambda item: (-item[0], item[1]))
     return [_exact(m) for _, _, m in found[:MAX_CANDIDATES]]
 
@@ -164,7 +274,7 @@ def _hypotheses(
     scale = (distinct[-1] - distinct[0]) / (shaped[second] - shaped[first])
     offset = distinct[0] - scale * shaped[first]
     some = distinct[np.unique(np.linspace(0, len(distinct) - 1, MAX_LOOKED_AT).astype(int))]
-    back = _unshape((some[None, :] - offset[:, None]) / scale[:, None], shape)
+    back = BACK[shape]((some[None, :] - offset[:, None]) / scale[:, None])
     nearest = raw[np.clip(np.searchsorted(raw, back - resolution / 2), 0, len(raw) - 1)]
     share = np.mean(np.abs(back - nearest) < 0.02 * resolution, axis=1)
     strangeness = np.abs(scale - 1) + np.abs(offset)
@@ -172,17 +282,13 @@ def _hypotheses(
     return [
         (float(share[i]), float(strangeness[i]), Affine(column, float(scale[i]), float(offset[i]), shape))
         for i in best
-        if share[i] >= MEMBERS
+        if share[i] >= MEMBERS and 1e-300 < abs(scale[i]) < 1e300
     ]
 
 
 def _jointly(consumed: Numbers, table: pd.DataFrame, candidates: dict[int, list[Affine]]) -> dict[int, Affine]:
     """One candidate per column such that whole rows are raw rows: a pair of columns first, then the others beside
     it."""
-    if not candidates:
-        raise NotProven("No input column is a raw column under an affine map.")
-    if len(candidates) == 1:
-        return {i: found[0] for i, found in candidates.items()}
     chosen = _best_pair(consumed, table, candidates)
     for i, found in candidates.items():
         if i in chosen:
@@ -211,15 +317,11 @@ def _best_pair(consumed: Numbers, table: pd.DataFrame, candidates: dict[int, lis
 
 
 def _explained(consumed: Numbers, table: pd.DataFrame, columns: dict[int, Affine]) -> float:
-    return float(np.mean([bool(row) for row in match(consumed, table, columns)]))
-
-
-def _unshape(values: Numbers, shape: str) -> Numbers:
-    return np.exp(np.clip(values, -50, 50)) if shape else values
+    return float(np.mean(np.isin(*_keys(consumed, table, columns))))
 
 
 def _undo(values: Numbers, m: Affine) -> Numbers:
-    return _unshape((values - m.offset) / m.scale, m.shape)
+    return BACK[m.shape]((values - m.offset) / m.scale)
 
 
 def _raw(table: pd.DataFrame, m: Affine) -> Numbers:
@@ -239,13 +341,12 @@ def _refined(m: Affine, values: Numbers, table: pd.DataFrame, matches: Sequence[
     if (m.scale, m.offset) == (1.0, 0.0) or len(pairs) < 8:
         return m
     raw = SHAPES[m.shape](_raw(table, m)[[p[0] for p in pairs]])
-    design = np.column_stack([raw, np.ones(len(raw))])
-    scale, offset = np.linalg.lstsq(design, values[[p[1] for p in pairs]], rcond=None)[0]
-    return Affine(m.column, float(scale), float(offset), m.shape)
+    scale, offset = line(raw, values[[p[1] for p in pairs]])
+    return Affine(m.column, scale, offset, m.shape) if scale else m
 
 
 def _category(values: Numbers, table: pd.DataFrame, matches: Sequence[list[int]]) -> ColumnMap:
-    """A column that follows from one category by a code. Raises ``NotProven`` if there is none."""
+    """A column that follows from one category by a code; else one that is unexplained."""
     if np.ptp(values) == 0:
         return Constant(float(values[0]))
     for column in CATEGORIES:
@@ -263,12 +364,13 @@ def _category(values: Numbers, table: pd.DataFrame, matches: Sequence[list[int]]
         total = sum(len(found) for found in seen.values())
         if total and wrong <= (1 - EXPLAINED) * total and len(set(codes.values())) > 1:
             return Coded(column, codes)
-    raise NotProven("An input column is neither a raw measurement nor a code of a category.")
+    return Unexplained()
 
 
 def _verify(found: TableMap, consumed: Numbers, table: pd.DataFrame) -> None:
-    expected = found.apply(table).reshape(len(table), -1)
-    spread = np.maximum(np.ptp(np.nan_to_num(expected), axis=0), 1e-12)
-    explained = sum(bool(((np.abs(expected - row) / spread) < PRECISION).all(axis=1).any()) for row in consumed)
+    told = [i for i, c in enumerate(found.columns) if not isinstance(c, Unexplained)]
+    expected = found.apply(table).reshape(len(table), -1)[:, told]
+    limit = PRECISION * np.maximum(np.ptp(np.nan_to_num(expected), axis=0), 1e-12)
+    explained = sum(bool((np.abs(expected - row) < limit).all(axis=1).any()) for row in consumed[:, told])
     if explained < EXPLAINED * len(consumed):
         raise NotProven(f"The inputs could be explained for only {explained} of {len(consumed)} recorded rows.")

@@ -1,12 +1,12 @@
 """Reads off which class an index means, and how targets are scaled, from rows whose truth the grader knows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from grader.predictions.model import UNKNOWN, Labels, NotProven, Numbers
-from grader.predictions.recorded import rows
+from grader.predictions.recorded import line, rows
 
 PURITY = 0.97  # share of an index's rows that must be of one class
 LIKELY = 0.6  # the same, where only the net's own outputs are known
@@ -37,19 +37,20 @@ class ClassMap:
 
 @dataclass(frozen=True)
 class TargetMap:
-    """Target column ``j`` is ``scale[j] * truth[:, order[j]] + offset[j]``."""
+    """Target column ``j`` is ``scale[j] * truth[:, order[j]] + offset[j]``, or that of the logarithm of the truth."""
 
     order: tuple[int, ...]
     scale: tuple[float, ...]
     offset: tuple[float, ...]
     assumed: bool = False
+    logarithm: bool = False
 
     def values(self, targets: Numbers) -> Numbers:
         """Numbers in the task's unit and order (n, k), from target space (n, k)."""
         result = np.empty_like(targets)
         for j, position in enumerate(self.order):
             result[:, position] = (targets[:, j] - self.offset[j]) / self.scale[j]
-        return result
+        return np.exp(np.clip(result, -50, 50)) if self.logarithm else result
 
 
 def indices(targets: Numbers) -> Numbers:
@@ -85,7 +86,7 @@ def likely_class_map(scores: Numbers, truth: Labels, count: int) -> ClassMap:
     known = (truth >= 0) & np.isfinite(scores).all(axis=1)
     table = _counts(scores.argmax(axis=1)[known], truth[known], count, scores.shape[1])
     index, classes = linear_sum_assignment(-table)
-    if not known.any() or table[index, classes].sum() < LIKELY * known.sum():
+    if not known.any() or len(classes) < count or table[index, classes].sum() < LIKELY * known.sum():
         raise NotProven("Which output means which class could not be told.")
     result = np.full(scores.shape[1], UNKNOWN)
     result[index] = classes
@@ -93,16 +94,29 @@ def likely_class_map(scores: Numbers, truth: Labels, count: int) -> ClassMap:
 
 
 def target_map(targets: Numbers, truth: Numbers) -> TargetMap:
-    """The affine map from true values (n, k) to targets (n, k). Raises ``NotProven`` if there is no exact one."""
+    """The affine map from true values (n, k), or from their logarithms, to targets (n, k).
+
+    Raises ``NotProven`` if there is no exact one.
+    """
     table = rows(targets)
     if table.shape[1] != truth.shape[1]:
         raise NotProven(f"The targets have {table.shape[1]} numbers per item, not {truth.shape[1]}.")
+    plain = _column_by_column(table, truth)
+    if plain is None and (truth > 0).all():
+        plain = _column_by_column(table, np.log(truth))
+        plain = None if plain is None else replace(plain, logarithm=True)
+    if plain is None:
+        raise NotProven("The targets are not the true values under an affine map.")
+    return plain
+
+
+def _column_by_column(table: Numbers, truth: Numbers) -> TargetMap | None:
     order, scale, offset = [], [], []
     for j in range(table.shape[1]):
         fits = [_affine(truth[:, i], table[:, j]) for i in range(truth.shape[1])]
         best = int(np.argmin([fit[2] for fit in fits]))
-        if fits[best][2] > EXACT or best in order:
-            raise NotProven("The targets are not the true values under an affine map.")
+        if not fits[best][2] <= EXACT or best in order:
+            return None
         order.append(best)
         scale.append(fits[best][0])
         offset.append(fits[best][1])
@@ -127,11 +141,14 @@ def likely_scale(outputs: Numbers, truth: Numbers) -> TargetMap:
 
 def _affine(truth: Numbers, target: Numbers) -> tuple[float, float, float]:
     """Scale, offset and the largest error relative to the target's range."""
-    design = np.column_stack([truth, np.ones(len(truth))])
-    scale, offset = np.linalg.lstsq(design, target, rcond=None)[0]
-    spread = max(float(np.ptp(target)), 1e-12)
-    error = float(np.quantile(np.abs(design @ [scale, offset] - target), 0.98)) / spread
-    return float(scale), float(offset), error if scale != 0 else np.inf
+    spread = float(np.ptp(target)) if len(target) else 0.0
+    try:
+        scale, offset = line(truth, target)
+    except NotProven:
+        return 0.0, 0.0, np.inf
+    if scale == 0 or not 0 < spread < np.inf:
+        return 0.0, 0.0, np.inf
+    return scale, offset, float(np.quantile(np.abs(scale * truth + offset - target), 0.98)) / spread
 
 
 def _counts(found: Labels, truth: Labels, count: int, width: int | None = None) -> Numbers:

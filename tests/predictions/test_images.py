@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from grader.limits import MAX_ARRAY_BYTES
 from grader.predictions import links, plan, resolve
 from grader.predictions.ellipse_map import shown
-from grader.predictions.image_map import infer, reshaped
+from grader.predictions.image_map import infer
 from grader.predictions.model import NotProven
+from grader.predictions.resizing import resized
 from grader.tasks import ellipses
 from grader.types import Method, TaskId
 
@@ -19,7 +21,7 @@ FORMS = {
     "no channel": lambda r: r.astype(float),
     "flattened": lambda r: (r / 255.0).reshape(len(r), -1),
     "padded": lambda r: np.pad(r / 255.0, ((0, 0), (2, 2), (2, 2)))[:, None],
-    "resized": lambda r: reshaped(r, 32, "bilinear")[:, None] / 255.0,
+    "resized": lambda r: resized(r, 32, "bilinear")[:, None] / 255.0,
     "transposed": lambda r: (r / 255.0).transpose(0, 2, 1)[:, None],
     "inverted": lambda r: (1 - r / 255.0)[:, None],
 }
@@ -105,3 +107,131 @@ def test_links_are_told_apart():
         links.infer(outputs, rng.normal(size=(50, 4)))
     with pytest.raises(NotProven):
         links.infer(outputs, rng.normal(size=(50, 3)))
+
+
+def by_torch(size, **how):
+    """A batch resized as a tensor, without rounding to whole grey levels."""
+
+    def resize(raw):
+        torch = pytest.importorskip("torch")
+        batch = torch.from_numpy(raw / 255.0)[:, None]
+        return torch.nn.functional.interpolate(batch, size=(size, size), **how).numpy()
+
+    return resize
+
+
+@pytest.mark.parametrize("size", [14, 32, 64])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"mode": "nearest"},
+        {"mode": "bilinear"},
+        {"mode": "bilinear", "antialias": True},
+        {"mode": "bilinear", "align_corners": True},
+        {"mode": "bicubic"},
+        {"mode": "bicubic", "antialias": True},
+    ],
+    ids=str,
+)
+def test_resizing_as_torch_does_it_is_reproduced(worlds, size, how):
+    world, resize = worlds[DIGITS], by_torch(size, **how)
+    found, rows = infer(resize(world.training.images[40:72]), world.training.images)
+    np.testing.assert_array_equal(rows, np.arange(40, 72))
+    held_out = world.heldout.images[:20]
+    np.testing.assert_allclose(found.apply(held_out), resize(held_out), atol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["bilinear", "bicubic"])
+def test_resizing_as_pil_does_it_is_reproduced(worlds, form):
+    world = worlds[DIGITS]
+    found, rows = infer(resized(world.training.images[40:72], 48, form)[:, None], world.training.images)
+    assert found.form == form
+    np.testing.assert_array_equal(rows, np.arange(40, 72))
+
+
+def test_cropped_digits_are_reproduced(worlds):
+    raw = worlds[DIGITS].training.images
+    found, rows = infer(raw[40:72, 2:26, 2:26].astype(float)[:, None], raw)
+    assert found.form == "crop"
+    np.testing.assert_array_equal(rows, np.arange(40, 72))
+
+
+def test_large_digits_are_sent_as_far_as_they_fit_and_a_short_answer_is_refused(worlds, make_evidence):
+    """A sandbox that hands back fewer answers than inputs does not choose which items count."""
+    world = worlds[DIGITS]
+    inputs = np.repeat(resized(world.training.images[:16], 224, "bilinear")[:, None] / 255, 3, axis=1)
+    seen = {"eval_inputs": inputs, "eval_targets": world.training_truth.labels[:16]}
+    sent = plan(world, make_evidence(DIGITS, **seen))["mapped_inputs"]
+    assert sent.nbytes <= MAX_ARRAY_BYTES
+    count = len(sent)
+    assert 0 < count < len(world.heldout)
+    answers = np.eye(10)[world.heldout_truth.labels[:count]]
+    found = resolve(world, make_evidence(DIGITS, **seen, mapped_outputs=answers))
+    assert found.method is Method.INPUT_MAP
+    assert len(found.labels) == len(found.truth.labels) == count
+    short = resolve(world, make_evidence(DIGITS, **seen, mapped_outputs=answers[:1]))
+    assert short.method is None
+    assert any(f"1 predictions for {count} inputs" in reason for reason in short.refused)
+
+
+def test_augmented_training_images_do_not_spoil_what_validation_shows(worlds, make_evidence):
+    """Ellipses turned by an augmentation contradict their targets; those of validation still tell the scale."""
+    world = worlds[ELLIPSE]
+    images, values = ellipses.draw(np.random.default_rng(7), 24)
+    inputs = (images / 255.0).transpose(0, 3, 1, 2)
+    evidence = make_evidence(
+        ELLIPSE,
+        train_inputs=inputs[:, :, ::-1],
+        train_targets=values / 128,
+        eval_inputs=inputs,
+        eval_targets=values / 128,
+        mapped_outputs=(world.heldout_truth.values / 128),
+    )
+    count = len(plan(world, evidence)["mapped_inputs"])
+    arrays = dict(evidence.arrays) | {"mapped_outputs": evidence.arrays["mapped_outputs"][:count]}
+    found = resolve(world, make_evidence(ELLIPSE, **arrays))
+    assert found.method is Method.INPUT_MAP
+    np.testing.assert_allclose(found.values, world.heldout_truth.values[:count], atol=1e-3)
+
+
+def test_an_image_of_more_than_two_colours_shows_no_ellipse():
+    images, _ = ellipses.draw(np.random.default_rng(5), 4)
+    noisy = images.transpose(0, 3, 1, 2) + np.random.default_rng(0).random((4, 3, 128, 128))
+    assert np.isnan(shown(noisy)).all()
+
+
+def test_one_wild_prediction_does_not_turn_fractions_into_pixels(worlds, make_evidence):
+    world = worlds[ELLIPSE]
+    answer = world.heldout_truth.values / 128
+    answer[0, 0] = 40
+    found = resolve(world, make_evidence(ELLIPSE, predict_outputs=answer))
+    np.testing.assert_allclose(found.values[1:], world.heldout_truth.values[1:], atol=1e-3)
+
+
+def test_larger_inputs_do_not_buy_a_smaller_held_out_set(worlds, make_evidence):
+    """Inputs so large that only a few held-out items could be sent are refused, however few answers come back."""
+    world = worlds[DIGITS]
+    raw, labels = world.training.images[:8], world.training_truth.labels[:8]
+    huge = np.pad(raw / 255.0, ((0, 0), (500, 500), (500, 500)))[:, None]
+    truth = world.heldout_truth.labels
+    for answered in (1, 14, len(truth)):
+        evidence = make_evidence(
+            DIGITS, eval_inputs=huge, eval_targets=labels, mapped_outputs=np.eye(10)[truth[:answered]]
+        )
+        assert plan(world, evidence) == {}
+        assert resolve(world, evidence).method is not Method.INPUT_MAP
+
+
+def test_answers_for_fewer_items_than_were_sent_are_refused(worlds, make_evidence):
+    world = worlds[DIGITS]
+    raw, labels = world.training.images[:40], world.training_truth.labels[:40]
+    truth = world.heldout_truth.labels
+    evidence = make_evidence(
+        DIGITS,
+        eval_inputs=FORMS["one channel"](raw),
+        eval_targets=labels,
+        mapped_outputs=np.eye(10)[truth[:1]],
+    )
+    found = resolve(world, evidence)
+    assert found.method is None
+    assert any("1 predictions for 300" in reason for reason in found.refused)
