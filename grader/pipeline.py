@@ -10,6 +10,8 @@ from grader.batch import Job, run_jobs
 from grader.checks import Context
 from grader.errors import GraderError
 from grader.evidence.bundle import Evidence
+from grader.evidence.kept import has, keep, recall
+from grader.evidence.store import run_key
 from grader.grade.failed import could_not_be_marked, unreadable
 from grader.grade.grading import mark
 from grader.grade.model import StudentReport, TaskReport
@@ -18,14 +20,15 @@ from grader.limits import RunLimits
 from grader.report.figures import ReferenceCurve
 from grader.sandbox.choose import choose
 from grader.tasks.model import World
-from grader.types import Device, Isolation, TaskId
+from grader.types import Device, Exit, Isolation, TaskId
 
 NOT_REACHED = "The run was interrupted before this file was marked; run the same command again."
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How submissions are run and marked. ``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours."""
+    """How submissions are run and marked. ``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours;
+    ``store``: a folder in which runs are kept, and looked up before a file is run again, unless ``fresh``."""
 
     isolation: Isolation = Isolation.AUTO
     device: Device = Device.AUTO
@@ -35,6 +38,8 @@ class Settings:
     cache_dir: Path | None = None
     limits: RunLimits = field(default_factory=RunLimits)
     rubrics_dir: Path | None = None
+    store: Path | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,10 +114,14 @@ def world_for(task: TaskId, settings: Settings) -> World:
 
 
 def run_file(work: Work) -> tuple[Evidence, World]:
-    """Run one file in isolation and hand back its evidence beside the world it saw."""
+    """Run one file in isolation, unless a run of it was kept; its evidence beside the world it saw."""
     settings = work.settings
     world = world_for(work.file.task, settings)
     sandbox, about_isolation = choose(settings.isolation)
+    key = _key(work, world, sandbox.name)
+    kept = recall(settings.store, key) if settings.store is not None and not settings.fresh else None
+    if kept is not None:
+        return kept, world
     evidence = execute.run(
         work.file,
         work.student,
@@ -122,7 +131,33 @@ def run_file(work: Work) -> tuple[Evidence, World]:
         device=devices.resolve(settings.device).value,
         seed=settings.seed,
     )
-    return _with_note(evidence, about_isolation), world
+    evidence = _with_note(evidence, about_isolation)
+    if settings.store is not None and evidence.document.host.exit is not Exit.NOT_STARTED:
+        keep(settings.store, key, evidence)
+    return evidence, world
+
+
+def to_be_run(submissions: Sequence[Submission], settings: Settings) -> int:
+    """How many files are not in the store yet."""
+    work = [Work(s.student, file, settings) for s in submissions for file in s.files]
+    if settings.store is None or settings.fresh:
+        return len(work)
+    worlds = {task: world_for(task, settings) for task in {item.file.task for item in work}}
+    isolation = choose(settings.isolation)[0].name
+    return sum(not has(settings.store, _key(item, worlds[item.file.task], isolation)) for item in work)
+
+
+def _key(work: Work, world: World, isolation: str) -> str:
+    settings = work.settings
+    return run_key(
+        work.file,
+        work.student,
+        world=world.digest,
+        isolation=isolation,
+        device=devices.resolve(settings.device).value,
+        seed=settings.seed,
+        limits=settings.limits,
+    )
 
 
 def mark_evidence(evidence: Evidence, world: World, settings: Settings) -> TaskReport:

@@ -63,6 +63,7 @@ class Exit(StrEnum):
     MEMORY = "memory"
     OUTPUT = "output"
     DISK = "disk"
+    PROCESSES = "processes"
     CRASHED = "crashed"
     NOT_STARTED = "not-started"
 

@@ -27,6 +27,7 @@ ORDER = (
     ("report",),
     ("batch",),
     ("pipeline",),
+    ("controls",),
     ("calibrate",),
     ("cli",),
     ("__main__",),

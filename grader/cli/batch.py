@@ -12,9 +12,12 @@ from grader.cli.common import (
     IsolationOption,
     JsonOption,
     KeyOption,
+    MemoryOption,
     SeedOption,
     TaskOption,
+    TimeOption,
     exits,
+    run_limits,
 )
 from grader.errors import UsageError
 from grader.types import Device, Isolation
@@ -42,18 +45,35 @@ def batch(
     seed: SeedOption = 0,
     key: KeyOption = DEFAULT_KEY,
     data_dir: DataOption = None,
+    time_limit: TimeOption = None,
+    memory_limit: MemoryOption = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="Folder where runs are kept (else the cache).", show_default=False)
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every file again, also those run before.")] = False,
 ) -> None:
     """Mark the work of many students, each file in isolation.
 
+    Every run is kept: the same command again goes on where it was interrupted, and runs only what is new or changed.
     A submission that cannot be read or run costs itself a status, never the run. Exit codes as for check.
     """
     from grader import intake, pipeline
     from grader.cli import classes
+    from grader.tasks.data import cache_dir
 
     if path.is_file():
         raise UsageError(f"{path} is a file; batch takes the folder of all submissions (for one file: grader check).")
     submissions = intake.read_path(path, task=task, many=True)
-    settings = pipeline.Settings(isolation=isolation, device=device, seed=seed, key=key, data_dir=data_dir)
+    settings = pipeline.Settings(
+        isolation=isolation,
+        device=device,
+        seed=seed,
+        key=key,
+        data_dir=data_dir,
+        limits=run_limits(time_limit, memory_limit),
+        store=store or cache_dir() / "runs",
+        fresh=fresh,
+    )
     title = f"Marks: {path.resolve().name}"
     count = workers or classes.default_workers()
     reports, code = classes.mark_class(submissions, settings, out, workers=count, title=title)

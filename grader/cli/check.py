@@ -13,12 +13,15 @@ from grader.cli.common import (
     IsolationOption,
     JsonOption,
     KeyOption,
+    MemoryOption,
     SeedOption,
     TaskOption,
+    TimeOption,
     err_console,
     exits,
     held_out_note,
     out_console,
+    run_limits,
     say,
     verdict,
 )
@@ -48,6 +51,8 @@ def check(
     seed: SeedOption = 0,
     key: KeyOption = DEFAULT_KEY,
     data_dir: DataOption = None,
+    time_limit: TimeOption = None,
+    memory_limit: MemoryOption = None,
     fail_under: Annotated[
         float | None,
         typer.Option("--fail-under", help="Exit with 1 if a task gets fewer points of 100.", show_default=False),
@@ -67,7 +72,14 @@ def check(
     site = out or (None if as_json else DEFAULT_OUT)
     if site is not None:
         folder.claim_folder(site)
-    settings = pipeline.Settings(isolation=isolation, device=device, seed=seed, key=key, data_dir=data_dir)
+    settings = pipeline.Settings(
+        isolation=isolation,
+        device=device,
+        seed=seed,
+        key=key,
+        data_dir=data_dir,
+        limits=run_limits(time_limit, memory_limit),
+    )
     narration, results = err_console(), err_console() if as_json else out_console()
     total = sum(len(submission.files) for submission in submissions)
     say(narration, f"Running {total} file{'' if total == 1 else 's'}; this takes a minute or two each.")

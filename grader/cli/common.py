@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -10,13 +11,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from grader.errors import EnvironmentProblem, EvidenceError, GraderError
+from grader.errors import EnvironmentProblem, EvidenceError, GraderError, UsageError
 from grader.grade.model import StudentReport
+from grader.limits import GIB, RunLimits
 from grader.report.text import clean_text
 from grader.tasks import DEFAULT_KEY
 from grader.tasks.data import VARIABLE
 from grader.types import Device, Isolation, TaskId, TaskStatus
 
+MOST_SECONDS, LEAST_GIB, MOST_GIB = 86_400, 1.0, 1_024  # importing torch alone takes half a GiB
 OK, BELOW, USAGE, HARNESS, INTERRUPTED = 0, 1, 2, 3, 130
 ABOUT_SELF_CHECK = "A self-check: the final mark may use other held-out data."
 ABOUT_KEY = "Marked on held-out data that was chosen by a key."
@@ -44,6 +47,16 @@ KeyOption = Annotated[
 DataOption = Annotated[
     Path | None,
     typer.Option("--data-dir", help=f"Folder with MNIST and weights (else {VARIABLE}).", show_default=False),
+]
+TimeOption = Annotated[
+    float | None,
+    typer.Option("--time-limit", metavar="SECONDS", help="For all cells of one file (else 900).", show_default=False),
+]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--memory-limit", metavar="GIB", help="For one file with all its processes (else 6).", show_default=False
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -99,6 +112,20 @@ def verdict(reports: Sequence[StudentReport], fail_under: float | None = None) -
     if fail_under is not None and any(_best_percent(result) < fail_under for result in results):
         return BELOW
     return OK
+
+
+def run_limits(seconds: float | None, gib: float | None) -> RunLimits:
+    """The limits of a run with those that the user gave. Raises ``UsageError`` for values that make no sense."""
+    limits = RunLimits()
+    if seconds is not None:
+        if not 1 <= seconds <= MOST_SECONDS:
+            raise UsageError(f"--time-limit takes seconds from 1 to {MOST_SECONDS}, not {seconds:g}.")
+        limits = replace(limits, wall_s=seconds, cell_s=min(seconds, limits.cell_s), cpu_s=max(seconds, limits.cpu_s))
+    if gib is not None:
+        if not LEAST_GIB <= gib <= MOST_GIB:
+            raise UsageError(f"--memory-limit takes GiB from {LEAST_GIB:g} to {MOST_GIB}, not {gib:g}.")
+        limits = replace(limits, memory_bytes=int(gib * GIB))
+    return limits
 
 
 def held_out_note(key: str) -> str:

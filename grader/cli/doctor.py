@@ -18,7 +18,7 @@ NEEDED = ("torch", "torchvision", "palmerpenguins", "ipykernel", "skimage", "skl
 EXAMPLES = """\b
 Examples:
   grader doctor
-  grader doctor --attack
+  grader doctor --no-attack --data-dir ~/data
 """
 
 
@@ -33,7 +33,9 @@ class Finding:
 @exits
 def doctor(
     data_dir: DataOption = None,
-    attack: Annotated[bool, typer.Option("--attack", help="Try to break out of the isolation; takes seconds.")] = False,
+    attack: Annotated[
+        bool, typer.Option("--attack/--no-attack", help="Try to break out of the isolation; takes five seconds.")
+    ] = True,
 ) -> None:
     """Say which isolation, device, data and weights are to be had, and what mends what is missing."""
     console = out_console()

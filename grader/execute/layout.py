@@ -7,7 +7,6 @@ import shutil
 import socket
 import stat
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,12 @@ from grader.errors import EnvironmentProblem
 from grader.intake.submission import TaskFile
 from grader.limits import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES, MIB
 from grader.sandbox.protocol import JobLayout, Sandbox
+from grader.sandbox.reaper import reaper
+from grader.sandbox.removal import remove_tree
 
 MAX_BASE = 70  # bytes of the base folder's path: a Unix socket's whole path may have 107 (103 on macOS)
 PROBE_SOURCE = Path(__file__).resolve().parent.parent / "probe"
+_NOTED: dict[Path, int] = {}  # folders to be deleted if this process dies
 CHANNELS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 
 
@@ -30,6 +32,7 @@ def make() -> JobLayout:
         raise EnvironmentProblem(f"The temporary folder's path is too long ({parent}); set TMPDIR to a shorter one.")
     try:
         layout = JobLayout(Path(tempfile.mkdtemp(prefix="g", dir=parent)).resolve())
+        _NOTED[layout.base] = reaper().note(folder=layout.base)
         for folder in (layout.work, layout.out, layout.run, layout.world, layout.heldout):
             folder.mkdir()
     except OSError as problem:
@@ -38,51 +41,10 @@ def make() -> JobLayout:
 
 
 def remove(layout: JobLayout) -> None:
-    """Delete the job's folders, whatever the student's code made of them; links are not followed.
-
-    Subfolders are first moved up to the base, so that neither recursion nor long paths limit how deep they may lie.
-    """
-    mark, number = secrets.token_hex(8), 0
-    pending = _entries(layout.base)
-    while pending:
-        path = pending.pop()
-        if not _is_folder(path):
-            _quietly(path.unlink)
-            continue
-        _quietly(path.chmod, stat.S_IRWXU)
-        for entry in _entries(path):
-            if _is_folder(entry):
-                number += 1
-                moved = layout.base / f"{mark}-{number}"
-                _quietly(entry.chmod, stat.S_IRWXU)  # moving a folder writes to it
-                _quietly(entry.rename, moved)
-                pending.append(moved)
-            else:
-                _quietly(entry.unlink)
-        _quietly(path.rmdir)
-    _quietly(layout.base.rmdir)
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.lstat().st_mode)
-    except OSError:
-        return False
-
-
-def _quietly(action: Callable[..., object], *arguments: object) -> None:
-    """What cannot be deleted is left: no run fails for it."""
-    try:
-        action(*arguments)
-    except OSError:
-        return
+    """Delete the job's folders, whatever the student's code made of them; links are not followed."""
+    remove_tree(layout.base)
+    if layout.base in _NOTED:
+        reaper().done(_NOTED.pop(layout.base))
 
 
 def copy_probe(layout: JobLayout) -> Path:

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 import psutil
 
 from grader.errors import SandboxUnavailable
-from grader.sandbox.job import SupervisedJob, wait_gone
+from grader.sandbox import cgroups
+from grader.sandbox.job import Control, SupervisedJob, wait_gone
 from grader.sandbox.policy import (
     IDENTITY,
     ISOLATING,
@@ -66,6 +67,8 @@ class Bubblewrap:
         passed = (write_end,) if filter_end is None else (write_end, filter_end)
         argv[1:1] = ["--json-status-fd", str(write_end)]
         argv[1:1] = [] if filter_end is None else ["--seccomp", str(filter_end)]
+        group = cgroups.make(spec.limits)
+        argv = [*(group.enter() if group is not None else []), *argv]
         try:
             popen = subprocess.Popen(
                 argv,
@@ -79,11 +82,13 @@ class Bubblewrap:
             )
         except OSError as problem:
             os.close(read_end)
+            if group is not None:
+                group.remove()
             raise SandboxUnavailable(f"bubblewrap could not be started: {problem}.") from problem
         finally:
             for descriptor in passed:
                 os.close(descriptor)
-        return BubblewrapJob(popen, spec, status=Status(read_end))
+        return BubblewrapJob(popen, spec, status=Status(read_end), group=group)
 
 
 def _filter_pipe() -> int | None:
@@ -146,11 +151,13 @@ class Status(threading.Thread):
 class BubblewrapJob(SupervisedJob):
     """A job in its own process namespace: when the namespace's init dies, the kernel ends all that is in it."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], spec: JobSpec, *, status: Status) -> None:
+    def __init__(
+        self, popen: subprocess.Popen[bytes], spec: JobSpec, *, status: Status, group: cgroups.Group | None = None
+    ) -> None:
         self._outer, self._status = popen, status
         self._command: psutil.Process | None = None
         status.known.wait(SETUP_S)
-        super().__init__(popen, spec, tree=self._inner, main=self._find_command, kill=self._kill_all)
+        super().__init__(popen, spec, Control(self._inner, self._find_command, self._kill_all, group))
 
     def stop(self) -> RunFacts:
         """End everything; a sandbox that was never set up is ``NOT_STARTED``, not a crash of the command."""

@@ -4,12 +4,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import IO
 
 import psutil
 
+from grader.sandbox.cgroups import Group
 from grader.sandbox.protocol import JobSpec, RunFacts
+from grader.sandbox.reaper import reaper
 from grader.sandbox.watchdog import Watchdog
 from grader.types import Exit
 
@@ -39,29 +42,43 @@ class Tail(threading.Thread):
         return self._kept.decode("utf-8", "replace")
 
 
-class SupervisedJob:
-    """One job under a watchdog; implements :class:`grader.sandbox.protocol.RunningJob`.
+@dataclass(frozen=True)
+class Control:
+    """How a backend finds and ends what belongs to a job.
 
-    ``tree``: living processes of the job; ``main``: the process that runs the command; ``kill``: ends all of them.
+    ``tree``: living processes of the job; ``main``: the process that runs the command; ``kill``: ends all of them;
+    ``group``: the control group they are in; ``mark``: a variable and its value in the environment of all of them.
     """
 
-    def __init__(
-        self,
-        popen: subprocess.Popen[bytes],
-        spec: JobSpec,
-        *,
-        tree: Callable[[], list[psutil.Process]],
-        main: Callable[[], psutil.Process | None],
-        kill: Callable[[], None],
-    ) -> None:
-        self._popen, self._main, self._kill, self._tree = popen, main, kill, tree
+    tree: Callable[[], list[psutil.Process]]
+    main: Callable[[], psutil.Process | None]
+    kill: Callable[[], None]
+    group: Group | None = None
+    mark: Sequence[str] = ()
+
+
+class SupervisedJob:
+    """One job under a watchdog; implements :class:`grader.sandbox.protocol.RunningJob`."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], spec: JobSpec, control: Control) -> None:
+        self._popen, self._main, self._kill, self._group = popen, control.main, control.kill, control.group
         self._started = time.monotonic()
         self._facts: RunFacts | None = None
         self._lock = threading.Lock()
         assert popen.stdout is not None
         self.tail = Tail(popen.stdout)
         layout = spec.layout
-        self.watchdog = Watchdog(tree, kill, limits=spec.limits, folders=(layout.work, layout.out, layout.run))
+        outer = [psutil.Process(popen.pid)] if popen.poll() is None else []
+        self._note = reaper().note(
+            processes=_identities([*outer, *control.tree()]), mark=control.mark, group=control.group
+        )
+        self.watchdog = Watchdog(
+            control.tree,
+            control.kill,
+            limits=spec.limits,
+            folders=(layout.work, layout.out, layout.run),
+            out_of_memory=control.group.out_of_memory if control.group is not None else lambda: False,
+        )
         self.watchdog.start()
 
     def alive(self) -> bool:
@@ -79,6 +96,7 @@ class SupervisedJob:
 
     def limit_hit(self) -> RunFacts | None:
         """Facts if the watchdog has ended the job, else None."""
+        self.watchdog.ask_kernel()
         return None if self.watchdog.excess is None else self.stop()
 
     def last_words(self) -> str:
@@ -93,6 +111,7 @@ class SupervisedJob:
             return self._facts
 
     def _end(self) -> RunFacts:
+        self.watchdog.ask_kernel()
         by_itself = self._popen.poll() is not None and self.watchdog.excess is None
         self.watchdog.finish()
         if not by_itself and self.watchdog.excess is None:
@@ -103,6 +122,9 @@ class SupervisedJob:
             code = self._popen.wait(timeout=GRACE_S)
         except subprocess.TimeoutExpired:
             code = -signal.SIGTERM
+        if self._group is not None:
+            self._group.remove()
+        reaper().done(self._note)
         self.tail.join(timeout=GRACE_S)
         exit_, sentence = self._classify(code, by_itself=by_itself)
         number = -code if code < 0 else code - 128 if 128 < code < 160 else None
@@ -114,7 +136,7 @@ class SupervisedJob:
             wall_s=round(wall, 3),
             cpu_s=round(self.watchdog.cpu_s, 3),
             peak_memory_bytes=self.watchdog.peak_memory,
-            memory_bound_by="watchdog",
+            memory_bound_by="watchdog" if self._group is None else "cgroup",
         )
 
     def _classify(self, code: int, *, by_itself: bool) -> tuple[Exit, str]:
@@ -126,6 +148,17 @@ class SupervisedJob:
         if 0 < number < 65:
             return Exit.CRASHED, f"The Python process died of {_signal_name(number)}."
         return Exit.CRASHED, f"The Python process ended itself with exit code {code}."
+
+
+def _identities(processes: Iterable[psutil.Process]) -> list[tuple[int, float]]:
+    """Ids and creation times, by which processes are known again when their ids may be others'."""
+    found = []
+    for process in processes:
+        try:
+            found.append((process.pid, process.create_time()))
+        except psutil.Error:
+            continue
+    return found
 
 
 def _signal_name(number: int) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 
 from grader.errors import SandboxUnavailable
-from grader.sandbox.job import SupervisedJob, runs, wait_gone
+from grader.sandbox import cgroups
+from grader.sandbox.job import Control, SupervisedJob, runs, wait_gone
 from grader.sandbox.policy import limited, user_base
 from grader.sandbox.protocol import JobLayout, JobSpec
 
@@ -43,6 +44,8 @@ class LocalProcess:
         argv = list(spec.argv)
         if os.name == "posix":
             argv = limited(spec.limits, argv, count_processes=False)
+        group = cgroups.make(spec.limits)
+        argv = [*(group.enter() if group is not None else []), *argv]
         flags = 0 if os.name == "posix" else getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
         try:
             popen = subprocess.Popen(
@@ -56,8 +59,10 @@ class LocalProcess:
                 creationflags=flags,
             )
         except OSError as problem:
+            if group is not None:
+                group.remove()
             raise SandboxUnavailable(f"The Python process could not be started: {problem}.") from problem
-        return LocalJob(popen, spec, mark=mark)
+        return LocalJob(popen, spec, mark=mark, group=group)
 
 
 def environment(extra: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -77,12 +82,15 @@ def environment(extra: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 class LocalJob(SupervisedJob):
-    """A job in its own session; what leaves the session is found by the mark in its environment."""
+    """A job in its own session; what leaves the session is found in its control group, or else by the mark in its
+    environment."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], spec: JobSpec, *, mark: str) -> None:
-        self._leader, self._mark = popen, mark
+    def __init__(
+        self, popen: subprocess.Popen[bytes], spec: JobSpec, *, mark: str, group: cgroups.Group | None = None
+    ) -> None:
+        self._leader, self._mark, self._members = popen, mark, group
         self._seen: dict[int, psutil.Process] = {}
-        super().__init__(popen, spec, tree=self._known, main=self._first, kill=self._kill_all)
+        super().__init__(popen, spec, Control(self._known, self._first, self._kill_all, group, (MARK, mark)))
 
     def _first(self) -> psutil.Process | None:
         try:
@@ -91,8 +99,13 @@ class LocalJob(SupervisedJob):
             return None
 
     def _known(self) -> list[psutil.Process]:
-        """Descendants now, and earlier descendants that still run although their parent is gone."""
+        """Descendants now, earlier descendants that still run although their parent is gone, and all in the group."""
         first = self._first()
+        for pid in set(self._members.members() if self._members is not None else []) - set(self._seen):
+            try:
+                self._seen[pid] = psutil.Process(pid)
+            except psutil.Error:
+                continue
         if first is not None and self._leader.poll() is None:
             try:
                 self._seen.update({p.pid: p for p in [first, *first.children(recursive=True)]})

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -17,6 +18,7 @@ from typing import Literal
 import psutil
 
 from grader.limits import MIB, RunLimits
+from grader.sandbox.cgroups import hierarchy
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts, Sandbox
 from grader.types import Exit
 
@@ -24,6 +26,7 @@ CANARY = "GRADER_SELF_CHECK_CANARY"
 PATIENCE_S = 30.0
 OTHER_FAMILIES = (40, 38)  # AF_VSOCK reaches a virtual machine's host, AF_ALG the kernel's ciphers: no namespace helps
 PREAMBLE = "import json, os, socket, sys, time\nout = os.path.join(sys.argv[1], 'answer.json')\n"
+WORDS = {Exit.MEMORY: "memory", Exit.WALL_TIME: "time", Exit.PROCESSES: "processes", Exit.DISK: "files"}
 ANSWER = "with open(out, 'w') as stream:\n    json.dump({'got': got}, stream)\n"
 
 
@@ -52,7 +55,11 @@ def run_self_check(sandbox: Sandbox) -> list[CheckOutcome]:
         ("environment", True, _environment),
         ("network", isolates, _network),
         ("writing", isolates, _writing),
+        ("other processes", isolates, _others),
         ("memory", True, _memory),
+        ("process count", True, _count),
+        ("disk", True, _disk),
+        ("output", True, _output),
         ("time", True, _time),
         ("survivors", True, _survivors),
     ]
@@ -124,15 +131,73 @@ def _writing(sandbox: Sandbox) -> tuple[bool, str]:
 
 def _memory(sandbox: Sandbox) -> tuple[bool, str]:
     code = "got = []\nwhile True:\n    got.append(bytearray(16 * 1024 * 1024))\n    time.sleep(0.01)\n"
-    facts = _attempt(sandbox, code, limits=RunLimits(wall_s=PATIENCE_S, memory_bytes=256 * MIB)).facts
-    holds = facts.exit is Exit.MEMORY
-    return holds, "The memory limit ends a run." if holds else f"The memory limit did not end the run ({facts.exit})."
+    holds, sentence = _ends(sandbox, code, RunLimits(wall_s=PATIENCE_S, memory_bytes=256 * MIB), Exit.MEMORY)
+    how = "a control group" if hierarchy() is not None else "a watchdog that looks five times a second"
+    return holds, f"{sentence} It is kept by {how}."
+
+
+def _others(sandbox: Sandbox) -> tuple[bool, str]:
+    mark = f"self-check-{uuid.uuid4().hex}"
+    victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", mark])
+    code = (
+        "got = []\n"
+        "for name in filter(str.isdigit, os.listdir('/proc')):\n"
+        "    try:\n"
+        f"        if {mark!r} in open(f'/proc/{{name}}/cmdline').read():\n"
+        "            got.append(name)\n            os.kill(int(name), 9)\n"
+        "    except OSError:\n        pass\n"
+    )
+    try:
+        attempt = _attempt(sandbox, code)
+        ended = victim.poll() is not None
+    finally:
+        victim.kill()
+        victim.wait()
+    return attempt.got == [] and not ended, _say(
+        attempt, [], "Other processes can be neither seen nor ended.", "A process of this machine was seen or ended."
+    )
+
+
+def _count(sandbox: Sandbox) -> tuple[bool, str]:
+    code = (
+        "import subprocess\n"
+        "got = [subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']) for _ in range(40)]\n"
+        "time.sleep(60)\n"
+    )
+    return _ends(sandbox, code, RunLimits(wall_s=PATIENCE_S, processes=12), Exit.PROCESSES)
+
+
+def _disk(sandbox: Sandbox) -> tuple[bool, str]:
+    code = (
+        "for number in range(64):\n    open(f'part{number}', 'wb').write(os.urandom(1024 * 1024))\n"
+        "time.sleep(60)\ngot = ''\n"
+    )
+    return _ends(sandbox, code, RunLimits(wall_s=PATIENCE_S, disk_bytes=8 * MIB), Exit.DISK)
+
+
+def _output(sandbox: Sandbox) -> tuple[bool, str]:
+    code = "for _ in range(256):\n    os.write(1, b'x' * 1024 * 1024)\ngot = 'written'\n"
+    before = psutil.Process().memory_info().rss
+    attempt = _attempt(sandbox, code)
+    holds = attempt.got == "written" and psutil.Process().memory_info().rss - before < 64 * MIB
+    return holds, _say(
+        attempt,
+        "written",
+        "A flood of output does not fill the grader's memory.",
+        "A flood of output filled the grader's memory.",
+        broken=not holds,
+    )
+
+
+def _ends(sandbox: Sandbox, code: str, limits: RunLimits, wanted: Exit) -> tuple[bool, str]:
+    facts = _attempt(sandbox, code, limits=limits).facts
+    if facts.exit is wanted:
+        return True, f"The limit on {WORDS[wanted]} ends a run."
+    return False, f"The limit on {WORDS[wanted]} did not end the run ({facts.exit})."
 
 
 def _time(sandbox: Sandbox) -> tuple[bool, str]:
-    facts = _attempt(sandbox, "while True:\n    time.sleep(1)\n", limits=RunLimits(wall_s=2.0)).facts
-    holds = facts.exit is Exit.WALL_TIME
-    return holds, "The time limit ends a run." if holds else f"The time limit did not end the run ({facts.exit})."
+    return _ends(sandbox, "while True:\n    time.sleep(1)\n", RunLimits(wall_s=2.0), Exit.WALL_TIME)
 
 
 def _survivors(sandbox: Sandbox) -> tuple[bool, str]:

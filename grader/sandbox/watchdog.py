@@ -32,11 +32,21 @@ class Excess:
 class Watchdog(threading.Thread):
     """Polls a process tree until :meth:`finish`; calls ``kill`` once when a limit is passed.
 
-    ``tree`` lists the living processes of the job; ``folders`` are the folders whose size on disk counts.
+    ``tree`` lists the living processes of the job; ``folders`` are the folders whose size on disk counts;
+    ``out_of_memory`` says whether the kernel has ended a process of the job for want of memory.
     """
 
-    def __init__(self, tree: Tree, kill: Callable[[], None], *, limits: RunLimits, folders: Iterable[Path]) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        kill: Callable[[], None],
+        *,
+        limits: RunLimits,
+        folders: Iterable[Path],
+        out_of_memory: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(name="grader-watchdog", daemon=True)
+        self._out_of_memory = out_of_memory
         self._tree, self._kill, self._limits, self._folders = tree, kill, limits, tuple(folders)
         self._done = threading.Event()
         self._begun = time.monotonic()
@@ -71,16 +81,13 @@ class Watchdog(threading.Thread):
         """One look at everything; the excess found, if any."""
         processes, limits = self._tree(), self._limits
         if len(processes) > limits.processes:
-            return Excess(Exit.CRASHED, f"The run was ended because it started more than {limits.processes} processes.")
+            return Excess(
+                Exit.PROCESSES, f"The run was ended because it started more than {limits.processes} processes."
+            )
         memory = self._memory(processes)
         self.peak_memory = max(self.peak_memory, memory)
-        if memory > limits.memory_bytes:
-            size = (
-                f"{limits.memory_bytes / GIB:.1f} GiB"
-                if limits.memory_bytes >= GIB
-                else (f"{limits.memory_bytes / MIB:.0f} MiB")
-            )
-            return Excess(Exit.MEMORY, f"The run was ended because it needed more than {size} of memory.")
+        if memory > limits.memory_bytes or self._out_of_memory():
+            return self._too_much_memory()
         if self.cpu_s > limits.cpu_s:
             return Excess(
                 Exit.CPU_TIME, f"The run was ended because it used more than {limits.cpu_s:.0f} s of processor time."
@@ -88,6 +95,16 @@ class Watchdog(threading.Thread):
         if time.monotonic() - self._begun > limits.wall_s:
             return Excess(Exit.WALL_TIME, f"The run was ended because it took longer than {limits.wall_s:.0f} s.")
         return self._disk(processes)
+
+    def ask_kernel(self) -> None:
+        """Take note at once if the kernel has ended a process of the job for want of memory."""
+        if self.excess is None and self._out_of_memory():
+            self.excess = self._too_much_memory()
+
+    def _too_much_memory(self) -> Excess:
+        most = self._limits.memory_bytes
+        size = f"{most / GIB:.1f} GiB" if most >= GIB else f"{most / MIB:.0f} MiB"
+        return Excess(Exit.MEMORY, f"The run was ended because it needed more than {size} of memory.")
 
     def _memory(self, processes: list[psutil.Process]) -> int:
         """Resident bytes of the tree; pages shared after a fork are counted once where the sum looks too large."""

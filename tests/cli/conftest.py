@@ -7,7 +7,7 @@ import pytest
 from command_examples import made_up
 from typer.testing import CliRunner, Result
 
-from grader import pipeline
+from grader import controls, pipeline
 from grader.cli.main import app
 
 Run = Callable[..., Result]
@@ -20,6 +20,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.delenv("GRADER_DATA_DIR", raising=False)
     monkeypatch.delenv("GRADER_HELDOUT_KEY", raising=False)
     monkeypatch.setattr(pipeline, "prepare", lambda settings, wanted: None)
+    monkeypatch.setattr(pipeline, "to_be_run", lambda submissions, settings: sum(len(s.files) for s in submissions))
+    monkeypatch.setattr(controls, "verify", lambda settings, *, workers: None)
     monkeypatch.setattr(pipeline, "grade_file", made_up())
     monkeypatch.setattr(pipeline, "run_jobs", _in_this_process(pipeline.run_jobs))
 

@@ -120,7 +120,7 @@ def test_an_interrupt_reaches_the_main_process(start: Start, layout: JobLayout) 
         (
             "import os, time\nfor i in range(30):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)",
             RunLimits(processes=20, wall_s=60),
-            Exit.CRASHED,
+            Exit.PROCESSES,
             "20 processes",
         ),
     ],
@@ -142,7 +142,30 @@ def test_every_promise_is_kept(sandbox: Sandbox) -> None:
     outcomes = {o.name: o for o in run_self_check(sandbox)}
     assert [o for o in outcomes.values() if o.ok == "no"] == []
     unpromised = {name for name, o in outcomes.items() if o.ok == "not promised"}
-    assert unpromised == (set() if sandbox.name == "bubblewrap" else {"files", "network", "writing"})
+    assert unpromised == (set() if sandbox.name == "bubblewrap" else {"files", "network", "writing", "other processes"})
+
+
+@pytest.mark.slow
+def test_the_program_inside_has_no_privileges(layout: JobLayout) -> None:
+    """An ordinary user without capabilities, who can gain none, behind a filter of system calls, without namespaces."""
+    backend = Bubblewrap()
+    if backend.available() is not None:
+        pytest.skip("no bubblewrap here")
+    program = layout.work / "program.py"
+    program.write_text(
+        "import ctypes, os, shutil\nshutil.copy('/proc/self/status', '../out/status')\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "refused = [libc.unshare(0x10000000), libc.setns(0, 0), libc.mount(b'a', b'/tmp', b'tmpfs', 0, None),"
+        " libc.ptrace(0, 0, 0, 0), libc.chroot(b'/tmp')]\n"
+        "open('../out/refused', 'w').write(f'{os.getuid()} {refused}')\n"
+    )
+    argv = [sys.executable, str(backend.inside(layout, program))]
+    facts = ended(backend.start(JobSpec(layout=layout, argv=argv, cwd=layout.work)))
+    assert facts.exit is Exit.FINISHED
+    status = dict(line.split(":\t", 1) for line in (layout.out / "status").read_text().splitlines() if ":\t" in line)
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert (layout.out / "refused").read_text() == "1000 [-1, -1, -1, -1, -1]"
 
 
 @pytest.mark.slow

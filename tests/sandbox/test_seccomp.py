@@ -23,7 +23,8 @@ def verdict(content: bytes, *, number: int, architecture: int, first: int = 0) -
         if code == 0x20:
             loaded = struct.unpack_from("<I", data, value)[0]
         else:
-            at += if_true if (loaded == value if code == 0x15 else loaded >= value) else if_false
+            holds = {0x15: loaded == value, 0x35: loaded >= value, 0x45: loaded & value != 0}[code]
+            at += if_true if holds else if_false
 
 
 @pytest.mark.parametrize("machine", sorted(TABLES))
@@ -45,11 +46,25 @@ def test_refused_calls_and_other_tables_fail_and_the_rest_pass(machine: str) -> 
     table, content = TABLES[machine], program(machine)
     assert content is not None
     for name, number in table.refused.items():
-        wanted = errno.ENOSYS if name.startswith("io_uring") else errno.EPERM
+        wanted = errno.ENOSYS if name.startswith(("io_uring", "clone3")) else errno.EPERM
         assert verdict(content, number=number, architecture=table.architecture) == wanted
     assert verdict(content, number=0, architecture=table.architecture) == ALLOWED
     assert verdict(content, number=0x4000_0000 + table.socket, architecture=table.architecture) == errno.ENOSYS
     assert verdict(content, number=0, architecture=0x4000_0003) == errno.ENOSYS
+
+
+@pytest.mark.parametrize("machine", sorted(TABLES))
+def test_a_process_may_be_cloned_but_no_namespace_made(machine: str) -> None:
+    """Threads and forks pass by their flags; any flag of a new namespace is refused."""
+    table, content = TABLES[machine], program(machine)
+    assert content is not None
+    thread, fork, user_namespace, network = 0x3D_0F00, 0x120_0011, 0x1000_0000, 0x4000_0000
+
+    def answer(flags: int) -> int:
+        return verdict(content, number=table.clone, architecture=table.architecture, first=flags)
+
+    assert (answer(thread), answer(fork)) == (ALLOWED, ALLOWED)
+    assert (answer(user_namespace | 17), answer(network | 17)) == (errno.EPERM, errno.EPERM)
 
 
 def test_a_processor_without_a_table_has_no_filter() -> None:
