@@ -12,6 +12,7 @@ from grader.errors import GraderError
 from grader.evidence.bundle import Evidence
 from grader.evidence.kept import has, keep, recall
 from grader.evidence.store import run_key
+from grader.execute.discretion import discreet
 from grader.grade.failed import could_not_be_marked, unreadable
 from grader.grade.grading import mark
 from grader.grade.model import StudentReport, TaskReport
@@ -132,6 +133,8 @@ def run_file(work: Work) -> tuple[Evidence, World]:
         seed=settings.seed,
     )
     evidence = _with_note(evidence, about_isolation)
+    if settings.key != tasks.DEFAULT_KEY:
+        evidence = discreet(evidence)
     if settings.store is not None and evidence.document.host.exit is not Exit.NOT_STARTED:
         keep(settings.store, key, evidence)
     return evidence, world

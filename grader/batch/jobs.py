@@ -1,5 +1,6 @@
 """Runs independent jobs in worker processes; a worker that dies costs its own job a reason and nothing else."""
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -9,11 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing.util import get_temp_dir
+from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from grader.sandbox.reaper import reaper
 
 Result = TypeVar("Result")
 Outcome = tuple[int, Result | None, str | None]  # number of the job, its result, why there is none
+FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 CLEANING_S = 20.0  # for a job to clean up after its main process has gone
+_IDLE = threading.Event()  # in a worker: no job runs
+_IDLE.set()
 DIED_TWICE = "The process that graded this file died twice; the other files are not affected."
 
 
@@ -48,8 +57,19 @@ def run_jobs(jobs: Sequence[Job[Result]], *, workers: int = 0) -> Iterator[Outco
 
 
 def _pool(workers: int) -> Executor:
-    context = multiprocessing.get_context("spawn")  # a fork would copy threads and locks of this process
+    """Workers are forked from a small server that has imported what they share; a fork of this process would copy its
+    threads and locks."""
+    context = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+    if FORKS:
+        context.set_forkserver_preload(["grader.pipeline"])  # by name: that stage imports this one
+        _note_socket()
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+
+
+@lru_cache(maxsize=1)
+def _note_socket() -> None:
+    """Have the folder of the server's socket deleted if this process is killed; else multiprocessing does so itself."""
+    atexit.register(reaper().done, reaper().note(folder=Path(get_temp_dir())))
 
 
 def _here(job: Job[Result]) -> Outcome[Result]:
@@ -99,18 +119,22 @@ def _leave_with_parent() -> None:
     if parent is None:
         return
     parent.join()
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(CLEANING_S)
+    deadline = time.monotonic() + CLEANING_S
+    if not _IDLE.is_set():
+        os.kill(os.getpid(), signal.SIGINT)
+    _IDLE.wait(deadline - time.monotonic())
     os._exit(1)
 
 
 def _in_worker(job: Job[Result]) -> Result:
     """Run a job in a worker, where an interrupt ends it."""
+    _IDLE.clear()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return job.function(job.argument)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _IDLE.set()
 
 
 def _interrupt_workers() -> None:

@@ -14,6 +14,7 @@ from grader.evidence.bundle import Array, Evidence
 from grader.evidence.model import CellRecord, Claims, EvidenceDocument, HeldOutClaims, HostFacts
 from grader.execute import heldout
 from grader.execute import layout as layouts
+from grader.execute.discretion import PREDICTING
 from grader.execute.kernel import Kernel, Outcome
 from grader.execute.scrub import scrub
 from grader.execute.text import plain
@@ -249,7 +250,7 @@ async def _predict(session: Session, kernel: Kernel) -> None:
     except OSError as problem:
         session.problems.append(f"The held-out data could not be written for the run: {problem}.")
         return
-    if not await _step(session, kernel, "predict", "predict the held-out data"):
+    if not await _step(session, kernel, "predict", PREDICTING):
         return
     try:
         session.heldout, arrays = reader.read_heldout(session.layout.out)

@@ -1,0 +1,23 @@
+"""Keeps what code wrote while it could see held-out inputs out of the feedback, where the key of that data is secret."""
+
+from dataclasses import replace
+
+from grader.evidence.bundle import Evidence
+
+HIDDEN = (
+    "the reason is not shown, since held-out data could be in it. "
+    "`grader check` without --heldout-key shows such reasons."
+)
+PREDICTING = "predict the held-out data"  # purpose of the one step that runs while held-out inputs are visible
+FAILED = f"The probe could not {PREDICTING}"
+
+
+def discreet(evidence: Evidence) -> Evidence:
+    """The same evidence without words from the held-out step: exceptions of ``predict``, ``forward`` and data sets."""
+    document = evidence.document
+    heldout = document.heldout
+    if heldout is not None:
+        attempts = [a.model_copy(update={"reason": HIDDEN}) if a.reason else a for a in heldout.attempts]
+        heldout = heldout.model_copy(update={"attempts": attempts, "notes": []})
+    problems = [f"{FAILED}: {HIDDEN}" if problem.startswith(FAILED) else problem for problem in document.problems]
+    return replace(evidence, document=document.model_copy(update={"heldout": heldout, "problems": problems}))
