@@ -4,11 +4,13 @@ import atexit
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.util import get_temp_dir
@@ -48,17 +50,17 @@ def run_jobs(jobs: Sequence[Job[Result]], *, workers: int = 0) -> Iterator[Outco
             yield outcome
         return
     broken: list[Job[Result]] = []
-    yield from _over(_pool(min(workers, len(jobs) or 1)), jobs, broken)
+    yield from _over(workers, jobs, broken)
     for job in broken:
         lost: list[Job[Result]] = []
-        yield from _over(_pool(1), [job], lost)
+        yield from _over(1, [job], lost)
         for again in lost:
             yield again.number, None, DIED_TWICE
 
 
 def _pool(workers: int) -> Executor:
     """Workers are forked from a small server that has imported what they share; a fork of this process would copy its
-    threads and locks."""
+    threads and locks. To be called, and used first, in :func:`_away`."""
     context = multiprocessing.get_context("forkserver" if FORKS else "spawn")
     if FORKS:
         context.set_forkserver_preload(["grader.pipeline"])  # by name: that stage imports this one
@@ -79,13 +81,34 @@ def _here(job: Job[Result]) -> Outcome[Result]:
         return job.number, None, _why(problem)
 
 
-def _over(executor: Executor, jobs: Sequence[Job[Result]], broken: list[Job[Result]]) -> Iterator[Outcome[Result]]:
+@contextmanager
+def _away() -> Iterator[None]:
+    """In a folder where nobody else can put files: Python's helper processes are started with ``python -c``, which
+    looks for modules in the current folder first, and that may be a submission."""
+    here = Path.cwd()
+    os.chdir(Path(sys.executable).anchor)
+    try:
+        yield
+    finally:
+        os.chdir(here)
+
+
+def _submitted(
+    executor: Executor, jobs: Sequence[Job[Result]], broken: list[Job[Result]]
+) -> dict[Future[Result], Job[Result]]:
     futures: dict[Future[Result], Job[Result]] = {}
     for job in jobs:
         try:
             futures[executor.submit(_in_worker, job)] = job
         except BrokenProcessPool:
             broken.append(job)
+    return futures
+
+
+def _over(workers: int, jobs: Sequence[Job[Result]], broken: list[Job[Result]]) -> Iterator[Outcome[Result]]:
+    with _away():
+        executor = _pool(min(workers, len(jobs) or 1))
+        futures = _submitted(executor, jobs, broken)
     try:
         for future in as_completed(futures):
             job = futures[future]

@@ -18,6 +18,7 @@ from grader.grade.model import CurveData, Picture
 from grader.report.pictures import svg_uri
 from grader.report.text import clean_text, number
 
+mpl.rcdefaults()  # a matplotlibrc in the current folder may be a submission's, and could have TeX run
 MAX_POINTS = 400
 _LARGEST = 1e12  # a loss beyond it is drawn at it
 _LOG_RANGE = 12.0  # a curve that spans more than this factor is drawn on a logarithmic axis

@@ -138,7 +138,7 @@ def _memory(sandbox: Sandbox) -> tuple[bool, str]:
 
 def _others(sandbox: Sandbox) -> tuple[bool, str]:
     mark = f"self-check-{uuid.uuid4().hex}"
-    victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", mark])
+    victim = subprocess.Popen([sys.executable, "-I", "-c", "import time; time.sleep(60)", mark])
     code = (
         "got = []\n"
         "for name in filter(str.isdigit, os.listdir('/proc')):\n"
