@@ -12,6 +12,8 @@ MAX_CELLS = 2_000  # code cells of one notebook
 MAX_CELL_SOURCE = 1 * MIB  # source characters of one cell
 MAX_SUBMISSION_FILES = 2_000  # files copied beside a notebook
 MAX_SUBMISSION_BYTES = 256 * MIB  # and their size together
+MAX_ARCHIVE_ENTRIES = 20_000  # of a zip or tar of submissions
+MAX_ARCHIVE_BYTES = 4 * GIB  # its content, unpacked
 
 # --- what comes out of the sandbox -------------------------------------------------------------------------------
 MAX_EVIDENCE_JSON = 8 * MIB  # evidence.json or heldout.json as written by the probe

@@ -1,7 +1,9 @@
 """``grader batch``: marks a folder of students into an overview, pages, a gradebook and a results file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,19 +22,24 @@ from grader.cli.common import (
     run_limits,
 )
 from grader.errors import UsageError
-from grader.types import Device, Isolation
+from grader.types import Device, Isolation, TaskId
+
+if TYPE_CHECKING:
+    from grader.intake import Submission
 
 EXAMPLES = """\b
 Examples:
   grader batch submissions/ --out reports
-  grader batch submissions/ --out reports -j 4 --data-dir ~/data
+  grader batch downloads.zip --out reports -j 4 --time-limit 600
   GRADER_HELDOUT_KEY=... grader batch submissions/ --out reports
 """
 
 
 @exits
 def batch(
-    path: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a folder (or a file) per student.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A folder, zip or tar with a folder (or a file) per student.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for overview, pages, gradebook.", show_default=False)],
     workers: Annotated[
         int | None,
@@ -57,13 +64,10 @@ def batch(
     Every run is kept: the same command again goes on where it was interrupted, and runs only what is new or changed.
     A submission that cannot be read or run costs itself a status, never the run. Exit codes as for check.
     """
-    from grader import intake, pipeline
+    from grader import pipeline
     from grader.cli import classes
     from grader.tasks.data import cache_dir
 
-    if path.is_file():
-        raise UsageError(f"{path} is a file; batch takes the folder of all submissions (for one file: grader check).")
-    submissions = intake.read_path(path, task=task, many=True)
     settings = pipeline.Settings(
         isolation=isolation,
         device=device,
@@ -76,5 +80,26 @@ def batch(
     )
     title = f"Marks: {path.resolve().name}"
     count = workers or classes.default_workers()
-    reports, code = classes.mark_class(submissions, settings, out, workers=count, title=title)
+    with _submissions(path, task) as submissions:
+        reports, code = classes.mark_class(submissions, settings, out, workers=count, title=title)
     classes.finish(reports, code, as_json=as_json)
+
+
+@contextmanager
+def _submissions(path: Path, task: TaskId | None) -> Iterator[list["Submission"]]:
+    """Those of a folder, or of an archive as long as it is unpacked."""
+    from grader import intake
+    from grader.intake import archive
+    from grader.sandbox.reaper import reaper
+
+    if not path.is_file():
+        yield intake.read_path(path, task=task, many=True)
+    elif not archive.is_archive(path):
+        raise UsageError(
+            f"{path} is a file; batch takes a folder, zip or tar of submissions (for one file: grader check)."
+        )
+    else:
+        with archive.unpacked(path) as found:
+            number = reaper().note(folder=found.base)
+            yield archive.with_left_out(intake.read_path(found.folder, task=task, many=True), found)
+        reaper().done(number)
