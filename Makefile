@@ -18,7 +18,7 @@ demo: $(STAMP)
 	$(BIN)/grader demo --out reports
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
