@@ -25,6 +25,7 @@ FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 CLEANING_S = 20.0  # for a job to clean up after its main process has gone
 _IDLE = threading.Event()  # in a worker: no job runs
 _IDLE.set()
+_STOPPED = threading.Event()  # in a worker: it was interrupted
 DIED_TWICE = "The process that graded this file died twice; the other files are not affected."
 
 
@@ -131,7 +132,7 @@ def _why(problem: Exception) -> str:
 
 def _start_worker() -> None:
     """A worker leaves Ctrl-C to the main process, which passes it on once, and does not outlive that process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, _stop)
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -149,14 +150,28 @@ def _leave_with_parent() -> None:
     os._exit(1)
 
 
+def _stop(*_: object) -> None:
+    """An interrupt between two jobs."""
+    _STOPPED.set()
+
+
+def _go_on() -> None:
+    if _STOPPED.is_set():
+        raise KeyboardInterrupt
+
+
 def _in_worker(job: Job[Result]) -> Result:
-    """Run a job in a worker, where an interrupt ends it."""
+    """Run a job in a worker, where an interrupt ends it and all later ones: a pool hands out jobs before their turn."""
     _IDLE.clear()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        _go_on()
         return job.function(job.argument)
+    except KeyboardInterrupt:
+        _STOPPED.set()
+        raise
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, _stop)
         _IDLE.set()
 
 

@@ -259,6 +259,6 @@ def _no_net(ctx: Context, aim: str) -> CheckResult:
         return review(aim=aim, found="A net was trained, but the run ended before it could be looked at.")
     return failed(
         aim=aim,
-        found="Not attempted yet: no net was called.",
+        found="Not attempted yet: no net with weights was called.",
         next="Write the net as a class or a Sequential, make one, and pass a single batch through it.",
     )

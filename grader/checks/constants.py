@@ -17,6 +17,11 @@ def constant_loss(loss: LossClaim, targets: Floats | None) -> tuple[float, float
     Cross entropy of a constant is lowest at the class frequencies and is then their entropy; mean-squared error is
     lowest at the mean (the variance), mean absolute error at the median. Shannon entropies in nats.
     """
+    with np.errstate(all="ignore"):  # forged numbers may overflow
+        return _constant_loss(loss, targets)
+
+
+def _constant_loss(loss: LossClaim, targets: Floats | None) -> tuple[float, float] | None:
     if targets is None or loss.reduction != "mean" or not len(targets) or not np.isfinite(targets).all():
         return None
     if loss.kind in ("cross_entropy", "nll_loss"):

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from grader.checks.result import CheckResult, harness_error, review
 from grader.checks.scoring import Measured, measure
 from grader.evidence.bundle import Evidence
 from grader.evidence.model import ArchitectureClaim, Claims, EpisodeClaim, EvidenceDocument, LossClaim, PassClaim
+from grader.predictions import recorded
 from grader.predictions.model import HeldOutPredictions
 from grader.rubric import Calibration
 from grader.tasks.model import TaskSpec, World
@@ -98,11 +98,8 @@ class Context:
         return self.measured is not None and self.measured.share >= 0.25
 
     def array(self, name: str) -> NDArray[np.float64] | None:
-        """A recorded array as finite-or-not floats; None if absent, empty or not numeric."""
-        found: Any = self.evidence.arrays.get(name)
-        if found is None or found.dtype.kind not in "fiub" or found.ndim == 0 or not found.size:
-            return None
-        return np.asarray(found, dtype=np.float64)
+        """A recorded array as finite-or-not floats; None if absent, empty, not numeric or absurdly wide."""
+        return recorded.numbers(self.evidence, name)
 
     def without_claims(self, aim: str) -> CheckResult | None:
         """What to answer when the sandbox handed back nothing that validates; None when it did."""

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, passed, percent
 from grader.evidence.model import DatasetClaim, LoaderClaim, PassClaim
+from grader.limits import MAX_TABLE_WIDTH
+from grader.predictions import recorded
 
 Floats = NDArray[np.float64]
 COLUMNS_AIM = "Several measurements of each penguin reach the net, and the answer itself is not one of them."
@@ -63,6 +65,8 @@ def leaking_column(rows: Floats, targets: Floats | None, *, classifies: bool) ->
     separate the classes are not meant: for classes the column must be a code or an indicator of the class itself."""
     if targets is None or len(targets) != len(rows) or len(rows) < LEAK_ROWS or not np.isfinite(targets).all():
         return None
+    if rows.shape[1] > MAX_TABLE_WIDTH:  # no table has so many columns
+        return None
     flat = targets.reshape(len(targets), -1)
     if classifies:
         labels = flat.argmax(axis=1) if flat.shape[1] > 1 else flat[:, 0].astype(np.int64)
@@ -97,11 +101,11 @@ def images(ctx: Context, params: Mapping[str, float]) -> CheckResult:
         return gate
     if not ctx.trained:
         return _loaded(ctx, IMAGES_AIM, params["loaded_share"])
-    inputs = ctx.array("train_inputs")
+    inputs = recorded.as_seen(ctx.evidence, "train_inputs")
     if inputs is None:
         return passed(IMAGES_AIM, "A net was trained on the data; nothing speaks against its inputs.")
     shape = " x ".join(str(n) for n in inputs.shape[1:])
-    if len(inputs) > 1 and np.isfinite(inputs).all() and np.ptp(inputs.reshape(len(inputs), -1), axis=0).max() == 0:
+    if len(inputs) > 1 and recorded.finite(inputs) and all((image == inputs[0]).all() for image in inputs):
         return graded(
             0.2,
             aim=IMAGES_AIM,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, harness_error, number, percent, quoted, review
 from grader.checks.scoring import Measured
+from grader.evidence.model import NO_PREDICT
 from grader.types import Exit, Method
 
 WORDS = {"accuracy": "accuracy", "mae": "mean absolute error", "rmse": "root mean squared error"}
@@ -21,12 +22,22 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     found = f"{_level(ctx, measured.value).capitalize()} on {count(measured.n, 'item')}; {_guess(ctx, measured)}."
     if measured.unusable:
         found += f" {count(measured.unusable, 'prediction')} could not be used."
+    if _predict_was_of_no_use(ctx, measured):
+        found += " Your predict(inputs) could not be used, so the net itself was run."
     gap = _gap(ctx, measured)
     if measured.method is Method.RECORDED_VALIDATION:
         told = f"{found} These are outputs on your own validation data: the net could not be run on new data."
         missing = "Only a part of the points can be given for them; the rest stays open until a person has looked."
         return review(aim=aim, found=told, gap=missing, share=measured.share * params["recorded_share"])
     return graded(measured.share, aim=aim, found=found, gap=gap, next=_next(ctx, measured))
+
+
+def _predict_was_of_no_use(ctx: Context, measured: Measured) -> bool:
+    """Whether a ``predict`` was called or tried, and the answers come from another way."""
+    told = ctx.document.heldout
+    if told is None or measured.method not in (Method.REPLAY, Method.INPUT_MAP):
+        return False
+    return any(a.method == "predict" and (a.ok or a.reason != NO_PREDICT) for a in told.attempts)
 
 
 def _aim(ctx: Context) -> str:
@@ -100,8 +111,9 @@ def _without_predictions(ctx: Context, aim: str) -> CheckResult:
     host = ctx.document.host
     if ctx.document.heldout is None and host.exit is Exit.FINISHED and not ctx.document.problems:
         return harness_error(aim, "The net was trained, but the grader did not get to run it on held-out data.")
+    lost = ctx.document.problems[:1] if ctx.document.heldout is None else []  # why nothing came back
     reasons = (
-        [quoted(r) for r in ctx.predictions.refused]
+        [quoted(r) for r in lost or ctx.predictions.refused]
         or ([host.sentence] if host.sentence else [])
         or list(ctx.document.problems[:1])
     )

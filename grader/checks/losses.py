@@ -14,6 +14,7 @@ LIKELIHOODS = frozenset({"gaussian_nll_loss", "poisson_nll_loss"})
 CROSS_ENTROPIES = frozenset({"cross_entropy", "nll_loss"})
 BINARY = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
 SQUASHED = ("SoftmaxBackward", "ReluBackward", "SigmoidBackward")
+LINEAR = "AddmmBackward"  # what comes straight out of a linear layer is not squashed, whatever it adds up to
 PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")
 
 
@@ -103,7 +104,8 @@ def _wrong_numbers(call: LossClaim) -> str | None:
     against them."""
     after_log_softmax = _before(call.graph, "LogSoftmaxBackward")
     if call.kind == "cross_entropy":
-        if call.rows_sum_to_one is True or after_log_softmax.startswith("SoftmaxBackward"):
+        by_numbers = call.rows_sum_to_one is True and not after_log_softmax.startswith(LINEAR)
+        if by_numbers or after_log_softmax.startswith("SoftmaxBackward"):
             return "its input has been through a softmax already"
         if after_log_softmax.startswith(SQUASHED):
             return "its input has been squashed by an activation"

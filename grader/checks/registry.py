@@ -8,13 +8,15 @@ from grader.checks.convergence import convergence
 from grader.checks.data import batches, columns, images, split
 from grader.checks.heldout import held_out
 from grader.checks.losses import loss
-from grader.checks.result import CheckResult
+from grader.checks.result import CheckResult, review
 from grader.checks.runs import runs
 from grader.checks.training import training, validation
 from grader.rubric import Criterion, Rubric
 from grader.types import Status
 
 Check = Callable[[Context, Mapping[str, float]], CheckResult]
+
+UNRECORDED = "could not be recorded"  # in the recorder's note about its own failures
 
 REGISTRY: Mapping[str, Check] = {
     "runs": runs,
@@ -43,9 +45,18 @@ def run_checks(ctx: Context, rubric: Rubric) -> list[CheckResult]:
         if not ready:  # load_rubric refuses circles; a rubric made by hand may still hold one
             raise ValueError(f"the dependencies of {waiting[0].id!r} never end")
         for criterion in ready:
-            done[criterion.id] = _blocked(criterion, rubric, done) or REGISTRY[criterion.check](ctx, criterion.params)
+            found = _blocked(criterion, rubric, done) or REGISTRY[criterion.check](ctx, criterion.params)
+            done[criterion.id] = _unseen(ctx, criterion, found)
         waiting = [c for c in waiting if c.id not in done]
     return [done[c.id] for c in rubric.criteria]
+
+
+def _unseen(ctx: Context, criterion: Criterion, found: CheckResult) -> CheckResult:
+    """Where the recorder failed and no training was seen, nobody can say that there was none."""
+    unseen = not ctx.trained and ctx.claims is not None and any(UNRECORDED in note for note in ctx.claims.notes)
+    if not unseen or criterion.check == "runs" or found.status not in (Status.FAIL, Status.BLOCKED):
+        return found
+    return review(aim=found.aim, found="The grader could not record what the code did, so this could not be judged.")
 
 
 def _blocked(criterion: Criterion, rubric: Rubric, done: Mapping[str, CheckResult]) -> CheckResult | None:

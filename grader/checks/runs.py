@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from grader.checks.context import Context
-from grader.checks.result import CheckResult, count, failed, graded, harness_error, passed, quoted
+from grader.checks.result import CheckResult, count, failed, graded, harness_error, passed, quoted, review
 from grader.evidence.model import CellRecord
 from grader.types import CellStatus, Exit
 
@@ -46,7 +46,7 @@ def runs(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     found = f"{good} of {count(len(attempted), 'cell')} ran without an error."
     bad = [c for c in attempted if c.status is not CellStatus.OK]
     if not worked:
-        return _untrained(ctx, params, attempted, found)
+        return _unread(ctx, _untrained(ctx, params, attempted, found))
     costly = [c for c in bad if not excused(c)]
     if not costly:
         return passed(AIM, found + (" What stopped had no part in the training." if bad else ""))
@@ -62,6 +62,14 @@ def runs(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             "that is not there?"
         ),
     )
+
+
+def _unread(ctx: Context, found: CheckResult) -> CheckResult:
+    """Where the run came to its end and its evidence was refused, nobody can say that no net was trained."""
+    if ctx.claims is not None or not ctx.document.problems or ctx.document.host.exit is not Exit.FINISHED:
+        return found
+    reason = f"What the run left behind could not be used: {ctx.document.problems[0]}"
+    return review(aim=AIM, found=reason, share=found.share)
 
 
 def _untrained(ctx: Context, params: Mapping[str, float], attempted: list[CellRecord], found: str) -> CheckResult:

@@ -101,5 +101,5 @@ def _submissions(path: Path, task: TaskId | None) -> Iterator[list["Submission"]
     else:
         with archive.unpacked(path) as found:
             number = reaper().note(folder=found.base)
-            yield archive.with_left_out(intake.read_path(found.folder, task=task, many=True), found)
+            yield archive.read_unpacked(found, path, task=task)
         reaper().done(number)

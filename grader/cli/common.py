@@ -20,6 +20,7 @@ from grader.tasks.data import VARIABLE
 from grader.types import Device, Isolation, TaskId, TaskStatus
 
 MOST_SECONDS, LEAST_GIB, MOST_GIB = 86_400, 1.0, 1_024  # importing torch alone takes half a GiB
+LEAST_FINISH_S = 30.0  # for each of the observer's steps after the cells
 OK, BELOW, USAGE, HARNESS, INTERRUPTED = 0, 1, 2, 3, 130
 ABOUT_SELF_CHECK = "A self-check: the final mark may use other held-out data."
 ABOUT_KEY = "Marked on held-out data that was chosen by a key."
@@ -120,7 +121,13 @@ def run_limits(seconds: float | None, gib: float | None) -> RunLimits:
     if seconds is not None:
         if not 1 <= seconds <= MOST_SECONDS:
             raise UsageError(f"--time-limit takes seconds from 1 to {MOST_SECONDS}, not {seconds:g}.")
-        limits = replace(limits, wall_s=seconds, cell_s=min(seconds, limits.cell_s), cpu_s=max(seconds, limits.cpu_s))
+        limits = replace(
+            limits,
+            wall_s=seconds,
+            cell_s=min(seconds, limits.cell_s),
+            cpu_s=max(seconds, limits.cpu_s),
+            finish_s=min(limits.finish_s, max(LEAST_FINISH_S, seconds)),
+        )
     if gib is not None:
         if not LEAST_GIB <= gib <= MOST_GIB:
             raise UsageError(f"--memory-limit takes GiB from {LEAST_GIB:g} to {MOST_GIB}, not {gib:g}.")

@@ -265,6 +265,9 @@ class Claims(Record):
         return next((e for e in self.episodes if e.marked), None)
 
 
+NO_PREDICT = "The submission defines no predict(inputs)."  # the probe's own reason, in these words
+
+
 class AttemptClaim(Record):
     """How one way of predicting went: ``ok`` or the reason why it did not apply."""
 

@@ -14,9 +14,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from grader.errors import EvidenceError
-from grader.evidence.bundle import Evidence
+from grader.evidence.arrays import read_array
+from grader.evidence.bundle import Array, Evidence
 from grader.evidence.model import SCHEMA_VERSION, EvidenceDocument
-from grader.evidence.reader import parse_array, parse_json, read_bytes
+from grader.evidence.reader import opened, parse_json, read_bytes
 from grader.intake.submission import TaskFile
 from grader.limits import MAX_ARRAY_BYTES, MAX_ARRAYS, MIB, RunLimits
 
@@ -54,7 +55,7 @@ def _put_in_place(made: Path, folder: Path) -> None:
 
 def load(folder: Path) -> Evidence:
     """Read what :func:`save` wrote, with the same care as bytes from a sandbox. Raises ``EvidenceError``."""
-    content = parse_json(read_bytes(folder / DOCUMENT, MAX_DOCUMENT), DOCUMENT)
+    content = parse_json(read_bytes(folder / DOCUMENT, MAX_DOCUMENT), DOCUMENT, marks=MAX_DOCUMENT)
     try:
         document = EvidenceDocument.model_validate(content)
     except ValidationError as problem:
@@ -62,8 +63,12 @@ def load(folder: Path) -> Evidence:
     files = sorted(folder.glob("*.npy"))
     if len(files) > MAX_ARRAYS:
         raise EvidenceError(f"{folder} holds more than {MAX_ARRAYS} arrays.")
-    arrays = {f.stem: parse_array(read_bytes(f, MAX_ARRAY_BYTES * 2), f.name) for f in files if NAME.fullmatch(f.stem)}
-    return Evidence(document, arrays)
+    return Evidence(document, {f.stem: _array(f) for f in files if NAME.fullmatch(f.stem)})
+
+
+def _array(path: Path) -> Array:
+    with opened(path, MAX_ARRAY_BYTES * 2) as (stream, size):
+        return read_array(stream, path.name, size=size)
 
 
 def run_key(  # noqa: PLR0913  all but two by name

@@ -1,8 +1,9 @@
-"""Keeps what code wrote while it could see held-out inputs out of the feedback, where the key of that data is secret."""
+"""Keeps what code wrote while it saw held-out inputs out of the feedback, where the key of that data is secret."""
 
 from dataclasses import replace
 
 from grader.evidence.bundle import Evidence
+from grader.evidence.model import NO_PREDICT
 
 HIDDEN = (
     "the reason is not shown, since held-out data could be in it. "
@@ -17,7 +18,9 @@ def discreet(evidence: Evidence) -> Evidence:
     document = evidence.document
     heldout = document.heldout
     if heldout is not None:
-        attempts = [a.model_copy(update={"reason": HIDDEN}) if a.reason else a for a in heldout.attempts]
+        attempts = [
+            a if a.reason in ("", NO_PREDICT) else a.model_copy(update={"reason": HIDDEN}) for a in heldout.attempts
+        ]
         heldout = heldout.model_copy(update={"attempts": attempts, "notes": []})
     problems = [f"{FAILED}: {HIDDEN}" if problem.startswith(FAILED) else problem for problem in document.problems]
     return replace(evidence, document=document.model_copy(update={"heldout": heldout, "problems": problems}))

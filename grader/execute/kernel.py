@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -16,6 +17,7 @@ from nbclient.exceptions import CellControlSignal, CellExecutionComplete, DeadKe
 from nbformat import NotebookNode
 
 from grader.evidence.model import CellError
+from grader.execute.sockets import Sockets
 from grader.execute.text import cell_error
 from grader.limits import MIB
 from grader.sandbox.protocol import RunningJob
@@ -27,7 +29,10 @@ START_S = 180.0  # a cold disk and a busy machine: importing torch and ipykernel
 INTERRUPT_S = 4.0  # time to answer after each of two interrupts
 MAX_MESSAGE = 80 * MIB  # a longer one cuts the connection, which is taken for a flood of output
 QUEUED_MESSAGES = 500
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")  # stopping the client connects those it did not need
 CUT_S = 1.0  # a dying process cuts the connection too; by then it is seen to be dead
+ENDED = "The Python process ended while this cell ran."
+NO_ANSWER = "While this cell ran, the Python process sent what is no message of Jupyter."
 EMPTY: dict[str, Any] = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}}
 CODE_CELL: dict[str, Any] = {"cell_type": "code", "execution_count": None, "id": "cell", "metadata": {}, "outputs": []}
 
@@ -80,6 +85,10 @@ class JobClient(AsyncKernelClient):
     """A kernel client that asks the sandbox whether the kernel lives, and refuses messages without bound."""
 
     job: RunningJob
+    sockets: Sockets
+
+    def _make_url(self, channel: str) -> str:
+        return self.sockets.url(channel) or str(super()._make_url(channel))
 
     async def is_alive(self) -> bool:
         """Whether the process runs."""
@@ -121,6 +130,9 @@ class Kernel:
         self._client.job = job
         self._client.load_connection_info(connection)  # type: ignore[arg-type]
         self._client.allow_stdin = False
+        unix = connection.get("transport") == "ipc"
+        paths = {name: Path(f"{connection['ip']}-{connection[f'{name}_port']}") for name in CHANNELS} if unix else {}
+        self._client.sockets = Sockets(paths)
         self._notebook = QuietNotebook(_node({**EMPTY, "cells": []}), allow_errors=True, timeout=None)
         self._notebook.meter = self.meter
         self._notebook.kc = self._client
@@ -130,6 +142,8 @@ class Kernel:
 
     async def ready(self) -> bool:
         """Wait until the kernel answers; False if it died or never did."""
+        if not await self._client.sockets.appear(self._job.alive, seconds=START_S):
+            return False
         self._client.start_channels(hb=False, stdin=False)
         try:
             await self._client.wait_for_ready(timeout=START_S)
@@ -152,6 +166,7 @@ class Kernel:
             self._guard.cancel()
         self._client.stop_channels()
         self._context.destroy(linger=0)
+        self._client.sockets.close()
 
     async def cell(self, source: str, *, seconds: float) -> Outcome:
         """Run one cell as Jupyter does. Errors of the code are part of the outcome."""
@@ -237,7 +252,7 @@ class Kernel:
             status = CellStatus.TIMEOUT
         elif dead or not isinstance(content, dict):
             facts = self._job.limit_hit()
-            message = "The Python process ended while this cell ran." if facts is None else facts.sentence
+            message = (ENDED if not self._job.alive() else NO_ANSWER) if facts is None else facts.sentence
             error = CellError(name="DeadKernel", message=message)
         elif content.get("status") == "ok":
             status = CellStatus.OK

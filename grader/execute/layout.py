@@ -6,6 +6,7 @@ import secrets
 import shutil
 import socket
 import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from grader.sandbox.removal import remove_tree
 MAX_BASE = 70  # bytes of the base folder's path: a Unix socket's whole path may have 107 (103 on macOS)
 PROBE_SOURCE = Path(__file__).resolve().parent.parent / "probe"
 _NOTED: dict[Path, int] = {}  # folders to be deleted if this process dies
+LIBRARIES = {"torch", "torchvision", "numpy", "pandas", "matplotlib", "sklearn", "palmerpenguins", "IPython"}
 CHANNELS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 
 
@@ -73,6 +75,21 @@ def copy_submission(file: TaskFile, layout: JobLayout) -> list[str]:
         else:
             size += copied
     return notes[:8]
+
+
+def shadowing(file: TaskFile) -> list[str]:
+    """A sentence for each module beside the code that has the name of a library, which the code may import."""
+    folders = {file.path.parent, *file.import_roots}
+    found = {
+        path.name if path.parent in folders else path.parent.name
+        for path in file.companions
+        if (path.parent in folders and path.suffix == ".py" and path.stem in LIBRARIES | sys.stdlib_module_names)
+        or (path.parent.parent in folders and path.name == "__init__.py" and path.parent.name in LIBRARIES)
+    }
+    return [
+        f"{name} has the name of a library, which Python may load it for on your own machine. Give it another name."
+        for name in sorted(found)
+    ][:4]
 
 
 def place(file: TaskFile, path: Path) -> Path:

@@ -108,7 +108,7 @@ def _host_facts(session: Session, job: RunFacts, isolation: str, *, device: str,
 
 def _run_in(session: Session, sandbox: Sandbox, *, device: str, seed: int) -> RunFacts:
     file, layout = session.file, session.layout
-    session.notes += layouts.copy_submission(file, layout)
+    session.notes += layouts.copy_submission(file, layout) + layouts.shadowing(file)
     session.notes += scrub(layout.work, session.world)
     layouts.copy_world(session.world.training_dir, layout.world)
     probe = layouts.copy_probe(layout)

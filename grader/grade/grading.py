@@ -4,9 +4,19 @@ from collections.abc import Iterable, Sequence
 
 from grader.checks import CheckResult, Context, run_checks
 from grader.checks.constants import constant_loss
+from grader.checks.contradictions import contradictions
 from grader.checks.result import number
 from grader.evidence.model import ArchitectureClaim, CurvePoint, LayerClaim
-from grader.grade.model import CriterionResult, CurveData, HeldOutResult, ModelResult, TaskReport, TaskResult, Timing
+from grader.grade.model import (
+    ContradictionResult,
+    CriterionResult,
+    CurveData,
+    HeldOutResult,
+    ModelResult,
+    TaskReport,
+    TaskResult,
+    Timing,
+)
 from grader.grade.pictures import pictures
 from grader.grade.scoring import criteria, open_points, task_status
 from grader.limits import MAX_SHOWN_LAYERS
@@ -35,17 +45,20 @@ def mark(ctx: Context, rubric: Rubric) -> TaskReport:
 
 def grade(ctx: Context, rubric: Rubric, results: Sequence[CheckResult]) -> TaskReport:
     """The report of one task. ``results``: one per criterion of ``rubric``, in its order. Open points are neither
-    given nor lost: the task then needs review, and a note says how many they are."""
+    given nor lost: the task then needs review, and a note says how many they are. So it does when facts of the run
+    contradict each other; the points stay what they are."""
     document = ctx.document
     graded = criteria(rubric, results)
+    odd = [ContradictionResult(id=found.id, sentence=found.sentence) for found in contradictions(ctx)]
     net = ctx.architecture
     result = TaskResult(
         task=document.task,
         file=document.file,
         points=round(sum(c.points for c in graded), 2),
         max_points=rubric.max_points,
-        status=task_status(graded),
+        status=task_status(graded, contradicted=bool(odd)),
         criteria=graded,
+        contradictions=odd,
         held_out=_held_out(ctx),
         model=_model(net) if net is not None else None,
         timing=Timing(wall_s=max(0.0, document.host.wall_s), cpu_s=document.host.cpu_s),

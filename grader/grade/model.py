@@ -35,6 +35,13 @@ class Diagnosis(Record):
     next: str
 
 
+class ContradictionResult(Record):
+    """Two facts of a run that do not go together, for a person to look at. ``id``: which pair; ``sentence``: both."""
+
+    id: str
+    sentence: str
+
+
 class HeldOutResult(Record):
     """The held-out metric beside its anchors. ``others``: further metrics, by name, in their own units."""
 
@@ -64,7 +71,7 @@ class Timing(Record):
 
 
 class TaskResult(Record):
-    """One task of one student, marked."""
+    """One task of one student, marked. ``contradictions`` take no points away: they ask for a person."""
 
     task: TaskId
     file: str
@@ -73,6 +80,7 @@ class TaskResult(Record):
     status: TaskStatus
     criteria: list[CriterionResult]
     diagnoses: list[Diagnosis] = []
+    contradictions: list[ContradictionResult] = []
     held_out: HeldOutResult | None = None
     model: ModelResult | None = None
     timing: Timing

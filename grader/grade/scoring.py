@@ -36,10 +36,10 @@ def open_points(results: Sequence[CriterionResult]) -> float:
     return round(sum(c.max_points - c.points for c in results if c.status in OPEN), 2)
 
 
-def task_status(results: Sequence[CriterionResult]) -> TaskStatus:
+def task_status(results: Sequence[CriterionResult], *, contradicted: bool = False) -> TaskStatus:
     """A harness error when nothing could be decided because the grader failed; needs review while any criterion is
-    open; else marked."""
+    open, or when facts of the run do not go together; else marked."""
     statuses = {c.status for c in results}
     if not statuses & OPEN:
-        return TaskStatus.MARKED
+        return TaskStatus.NEEDS_REVIEW if contradicted else TaskStatus.MARKED
     return TaskStatus.HARNESS_ERROR if statuses == {Status.HARNESS_ERROR} else TaskStatus.NEEDS_REVIEW

@@ -81,7 +81,7 @@ def _named(folder: Path, text: str) -> Path | None:
     try:
         path = (folder / text).resolve()
         inside = path.is_relative_to(folder.resolve()) and path.is_file()
-    except OSError:
+    except (OSError, ValueError, RuntimeError):  # no name that a file can have, or a link to itself
         return None
     return folder / path.relative_to(folder.resolve()) if inside else None
 

@@ -9,6 +9,7 @@ from grader.intake.recognise import by_name
 from grader.intake.source import Source, read_source, which
 from grader.intake.submission import Unreadable
 from grader.intake.text import shown
+from grader.limits import MAX_SOURCES
 from grader.types import TaskId
 
 _KINDS = ("module", "script", "notebook")  # of equally good files the later kind is taken
@@ -27,7 +28,8 @@ class Choice:
 def choose(paths: Sequence[Path], *, task: TaskId | None) -> Choice:
     """The newest complete file for each task among ``paths``; with ``task``, for that task only."""
     sources, unreadable = [], []
-    for path in paths:
+    looked_at = sorted(paths, key=lambda path: (path.suffix.lower() != ".ipynb", len(path.parts)))[:MAX_SOURCES]
+    for path in sorted(looked_at):
         try:
             sources.append(read_source(path))
         except IntakeError as problem:
@@ -47,6 +49,8 @@ def choose(paths: Sequence[Path], *, task: TaskId | None) -> Choice:
     done = {wanted for _, wanted, _ in taken}
     lost = [found for found in unreadable if found.task not in done]
     notes = tuple(found.reason for found in unreadable if found.task in done)
+    if len(paths) > MAX_SOURCES:
+        notes = (*notes, f"Of {len(paths):,} notebooks and Python files {MAX_SOURCES} were looked at; hand in fewer.")
     return Choice(tuple(taken), (*lost, *reasons), notes, tuple(sources))
 
 

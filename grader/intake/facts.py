@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from grader.intake.submission import Cell
+from grader.limits import MAX_PARSED_SOURCE
 
 MODEL_FACTORIES = ("Sequential", "mobilenet_v3_small", "mobilenet_v3_large", "mobilenet_v2", "resnet18", "resnet50")
 _CELL_MAGIC = re.compile(r"^\s*%%(\w+)")
 _PYTHON_MAGICS = {"time", "timeit", "capture", "prun"}
-_LINE_MAGIC = re.compile(r"^(\s*)([%!?].*|.*\?{1,2})\s*$")
 
 
 @dataclass
@@ -44,10 +44,14 @@ class Facts:
 
 
 def facts_of(cells: Iterable[Cell]) -> Facts:
-    """Facts of all cells that parse; a cell that does not parse adds nothing."""
+    """Facts of all cells that parse, up to a total length; a cell that does not parse adds nothing."""
     facts = Facts()
     constants: dict[str, int] = {}
+    left = MAX_PARSED_SOURCE
     for cell in cells:
+        if len(cell.source) > left:
+            continue
+        left -= len(cell.source)
         for node in _nodes(cell.source):
             _note(node, facts, constants)
     return facts
@@ -60,7 +64,14 @@ def python_of(source: str) -> str:
         if magic[1] not in _PYTHON_MAGICS:
             return ""
         source = source.split("\n", 1)[1] if "\n" in source else ""
-    return "\n".join(_LINE_MAGIC.sub(r"\1pass", line) for line in source.split("\n"))
+    return "\n".join(_python_line(line) for line in source.split("\n"))
+
+
+def _python_line(line: str) -> str:
+    code = line.strip()
+    if code.startswith(("%", "!", "?")) or code.endswith("?"):
+        return line[: len(line) - len(line.lstrip())] + "pass"
+    return line
 
 
 def _nodes(source: str) -> Iterator[ast.AST]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from grader.errors import AmbiguousTask, IntakeError
 from grader.intake.assemble import task_file, used_beside
 from grader.intake.choose import Choice, choose
+from grader.intake.recognise import by_name
 from grader.intake.source import SUFFIXES, read_source, require_task
 from grader.intake.submission import Submission, TaskFile, Unreadable
 from grader.intake.text import shown
@@ -84,6 +85,17 @@ def is_class(folder: Path) -> bool:
     if len(holding) == 1:
         return bool(subfolders(folder)) and not _PART.match(holding[0].name) and len(subfolders(folder)) > 1
     return bool(holding) and not all(_PART.match(sub.name) for sub in holding)
+
+
+def is_of_students(folder: Path) -> bool:
+    """Whether the only folder of an archive wraps those of students, or notebooks that are named after them."""
+    if is_fork(folder):
+        return False
+    if is_class(folder):
+        return True
+    alone = [path.stem for path in _sources(files(folder, depth=0))]
+    tasks = [tasks for tasks in map(by_name, alone) if len(tasks) == 1]
+    return len(set(tasks)) < len(tasks) and not any(_PART.match(stem) for stem in alone)
 
 
 def _belongs(submission: Submission, other: Submission) -> bool:

@@ -8,7 +8,7 @@ import nbformat
 
 from grader.errors import IntakeError
 from grader.intake.submission import Cell
-from grader.limits import MAX_CELL_SOURCE, MAX_CELLS
+from grader.limits import MAX_CELL_SOURCE, MAX_CELLS, MAX_NOTEBOOK_MARKS
 
 CURRENT = 4
 _PYTHON = ("", "python", "python2", "python3", "ipython", "ipython2", "ipython3")
@@ -39,6 +39,10 @@ def notebook_cells(text: str, name: str) -> tuple[tuple[Cell, ...], tuple[str, .
 def _parsed(text: str, name: str) -> dict[str, Any]:
     if text.lstrip("\ufeff \t\n").startswith("<"):
         raise IntakeError(f"{name} is a web page, not a notebook; download the notebook itself (the raw .ipynb file).")
+    if sum(map(text.count, "[{,:")) > MAX_NOTEBOOK_MARKS:
+        raise IntakeError(
+            f"{name} holds too much data for a notebook; clear the outputs of all cells and save it again."
+        )
     try:
         notebook = json.loads(text)
     except RecursionError as error:
@@ -86,11 +90,16 @@ def _require_python(notebook: dict[str, Any], name: str) -> None:
     metadata = _mapping(notebook.get("metadata"))
     kernel = _mapping(metadata.get("kernelspec"))
     info = _mapping(metadata.get("language_info"))
-    language = str(kernel.get("language") or info.get("name") or "").strip()
+    language = _text(kernel.get("language") or info.get("name") or "").strip()
     if not language:
-        language = _OTHER_KERNELS.get(str(kernel.get("name", "")).split("-")[0].lower(), "")
+        language = _OTHER_KERNELS.get(_text(kernel.get("name", "")).split("-")[0].lower(), "")
     if language.lower() not in _PYTHON:
         raise IntakeError(f"{name} is a notebook for {language[:40]}; only Python notebooks can be graded.")
+
+
+def _text(value: object) -> str:
+    """Numbers as they are written; of nested values, which no Jupyter writes there, nothing."""
+    return "" if isinstance(value, dict | list) else str(value)
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -103,7 +112,7 @@ def _is_code(cell: object) -> bool:
 
 def _source(cell: dict[str, Any], name: str) -> str:
     source = cell.get("source", "")
-    text = "".join(str(line) for line in source) if isinstance(source, list) else str(source)
+    text = "".join(map(_text, source)) if isinstance(source, list) else _text(source)
     if len(text) > MAX_CELL_SOURCE:
         raise IntakeError(f"{name} has a cell of {len(text)} characters, more than the {MAX_CELL_SOURCE} allowed.")
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -9,7 +9,6 @@ from grader.limits import MAX_CELL_SOURCE, MAX_CELLS
 
 _MARK = re.compile(r"^#\s*(?:%%(?P<title>.*)|In\s?\[[\s\d*]*\]:?\s*)$", re.MULTILINE)
 _TEXT_CELL = re.compile(r"\[(markdown|md|raw)\]")
-_CODE = re.compile(r"^\s*[^#\s]", re.MULTILINE)
 
 
 def script_cells(text: str, name: str) -> tuple[Literal["script", "module"], tuple[Cell, ...]]:
@@ -29,7 +28,11 @@ def script_cells(text: str, name: str) -> tuple[Literal["script", "module"], tup
         for mark, end in zip(marks, ends, strict=True)
         if not _TEXT_CELL.search(mark["title"] or "")
     ]
-    code = [piece.strip("\n") + "\n" for piece in pieces if _CODE.search(piece)]
+    code = [piece.strip("\n") + "\n" for piece in pieces if _has_code(piece)]
     if len(code) > MAX_CELLS:
         raise IntakeError(f"{name} has {len(code)} cells, more than the {MAX_CELLS} allowed; split it.")
     return "script", tuple(Cell(i, piece) for i, piece in enumerate(code))
+
+
+def _has_code(piece: str) -> bool:
+    return any(line and not line.startswith("#") for line in map(str.strip, piece.split("\n")))

@@ -1,5 +1,6 @@
 """Reads a file's text whatever its encoding, with a cap on its size and a sentence for each thing that can be wrong."""
 
+import codecs
 import io
 import stat
 import tokenize
@@ -8,6 +9,7 @@ from pathlib import Path
 from grader.errors import IntakeError
 from grader.limits import MAX_SOURCE_BYTES, MIB
 
+_NO_SCRIPTS = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}  # slow, or for parts of a text
 GUESSED = "{name} is not UTF-8; it was read as Windows-1252, so some characters may be wrong. Save it as UTF-8."
 
 
@@ -59,10 +61,11 @@ def _decode(data: bytes, *, python: bool) -> tuple[str, bool]:
     encoding = "utf-8-sig"
     if python:
         try:
-            encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
-        except SyntaxError:
+            declared = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+            encoding = encoding if codecs.lookup(declared).name in _NO_SCRIPTS else declared
+        except (SyntaxError, LookupError):
             pass  # an unknown or contradictory declaration: judged by the bytes below
     try:
         return data.decode(encoding), False
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):
         return data.decode("cp1252", "replace"), True

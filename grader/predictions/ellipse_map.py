@@ -11,6 +11,7 @@ import numpy as np
 
 from grader.predictions.image_map import channels_first
 from grader.predictions.model import NotProven, Numbers
+from grader.predictions.recorded import Recorded, blocks
 from grader.tasks.ellipses import SIDE
 from grader.tasks.model import Bytes
 
@@ -37,23 +38,33 @@ class EllipseMap:
         return np.asarray(first if self.layout == "first" else first.reshape(len(first), -1))
 
 
-def infer(inputs: Numbers) -> EllipseMap:
+def infer(inputs: Recorded) -> EllipseMap:
     """The map from raw ellipse images to ``inputs`` (n, ...). Raises ``NotProven`` if no usual scaling fits all
     pixels."""
     layout, stack = channels_first(inputs)
     if stack.shape[1:] != (3, SIDE, SIDE):
         raise NotProven(f"The net saw images of shape {stack.shape[1:]}, not 3 channels of {SIDE} by {SIDE}.")
     for scale, offset in _usual_scalings():
-        levels = (stack - np.array(offset)[:, None, None]) / np.array(scale)[:, None, None]
-        if levels.min() > -0.01 and levels.max() < LEVELS + 0.01 and np.abs(levels - np.round(levels)).max() < 0.02:
+        if all(_whole_levels(stack[part], scale, offset) for part in blocks(stack)):
             return EllipseMap(layout, scale, offset)
     raise NotProven("How pixel values were scaled could not be told.")
 
 
-def shown(inputs: Numbers) -> Numbers:
+def _whole_levels(stack: Recorded, scale: tuple[float, ...], offset: tuple[float, ...]) -> bool:
+    """Whether all pixels (n, 3, side, side) are whole grey levels under this scaling."""
+    levels = stack.astype(np.float32)
+    levels -= np.array(offset, dtype=np.float32)[:, None, None]
+    levels /= np.array(scale, dtype=np.float32)[:, None, None]
+    if not (levels.min() > -0.01 and levels.max() < LEVELS + 0.01):
+        return False
+    levels -= np.round(levels)
+    return bool(np.abs(levels, out=levels).max() < 0.02)
+
+
+def shown(inputs: Recorded) -> Numbers:
     """Parameters (n, 4) in pixels of the ellipses that the images show; NaN for an image that is not two-coloured."""
     _, stack = channels_first(inputs)
-    return np.array([_parameters(image) for image in stack]).reshape(len(stack), 4)
+    return np.array([_parameters(image.astype(np.float64)) for image in stack]).reshape(len(stack), 4)
 
 
 def _usual_scalings() -> list[tuple[tuple[float, ...], tuple[float, ...]]]:

@@ -10,6 +10,7 @@ from grader.predictions.model import NotProven, Numbers
 from grader.predictions.recorded import line, rows
 
 CLOSE = 1e-4
+MAX_NUMBERS = 200_000  # of outputs that are looked at: all of any usual net
 Function = Callable[[Numbers], Numbers]
 
 FUNCTIONS: dict[str, Function] = {
@@ -56,7 +57,11 @@ def infer(outputs: Numbers | None, at_loss: Numbers | None) -> Link:
     finite = np.isfinite(given).all(axis=1) & np.isfinite(wanted).all(axis=1)
     if given.shape != wanted.shape or not finite.any():
         raise NotProven("What lies between the model's output and the loss could not be told.")
-    given, wanted = given[finite], wanted[finite]
+    some = np.flatnonzero(finite)
+    some = some[
+        np.unique(np.linspace(0, len(some) - 1, max(1, MAX_NUMBERS // max(1, given.shape[1]))).astype(np.int64))
+    ]
+    given, wanted = given[some].astype(np.float64), wanted[some].astype(np.float64)
     for name, function in FUNCTIONS.items():
         if _close(function(given), wanted):
             return Link(name)

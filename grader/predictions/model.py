@@ -25,6 +25,8 @@ class HeldOutPredictions:
     ``labels``: (n,) into the task's classes; ``values``: (n, k) in the task's unit. ``refused``: for each way tried
     in vain, why.
     ``truth``: set only for recorded validation outputs, which are scored against the validation rows' own targets.
+    ``disagreement``: between the first two ways that held: the share of items with another label, or the median gap in
+    standard deviations of the training targets; 0 with a single way.
     """
 
     method: Method | None = None
@@ -33,3 +35,4 @@ class HeldOutPredictions:
     refused: tuple[str, ...] = ()
     truth: Truth | None = None
     notes: tuple[str, ...] = field(default=())
+    disagreement: float = 0.0

@@ -1,18 +1,24 @@
 """Recorded arrays as numbers: the only door through which untrusted arrays enter this stage."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from grader.evidence.bundle import Evidence
+from grader.limits import MAX_ANSWER_ROWS, MAX_ANSWER_WIDTH, MAX_TABLE_ROWS
 from grader.predictions.model import NotProven, Numbers
 
-SAMPLE_ROWS = 1_024  # rows of a training or validation sample, as the recorder promises
-ANSWER_ROWS = 20_000  # rows of an answer; above what any held-out world has
-MAX_ANSWER_NUMBERS = 4_096  # numbers per row of outputs, targets and the like
+Recorded = NDArray[Any]  # in the number type in which it was recorded
+SAMPLE_ROWS = MAX_TABLE_ROWS
 SAMPLES = ("train_", "eval_")
+MAX_PRECISE = 1_048_576  # numbers up to which an array is turned into float64; else float32 has to do
+BLOCK_NUMBERS = 524_288  # numbers of large arrays that are worked on at once
 
 
-def numbers(evidence: Evidence, name: str) -> Numbers | None:
-    """The array (n, ...) as float64, or None if it is missing, empty, without rows or not numeric.
+def as_seen(evidence: Evidence, name: str) -> Recorded | None:
+    """The array (n, ...) as it was recorded, or None if it is missing, empty, without rows or not numeric.
 
     Rows beyond what the recorder promises are left out, as working through forged ones could take for ever; so are
     outputs and targets of absurd width.
@@ -20,9 +26,30 @@ def numbers(evidence: Evidence, name: str) -> Numbers | None:
     found = evidence.arrays.get(name)
     if found is None or found.dtype.kind not in "fiub" or found.ndim == 0 or not found.size:
         return None
-    if not name.endswith("_inputs") and found.size // len(found) > MAX_ANSWER_NUMBERS:
+    if not name.endswith("_inputs") and found.size // len(found) > MAX_ANSWER_WIDTH:
         return None
-    return np.asarray(found[: SAMPLE_ROWS if name.startswith(SAMPLES) else ANSWER_ROWS], dtype=np.float64)
+    return found[: SAMPLE_ROWS if name.startswith(SAMPLES) else MAX_ANSWER_ROWS]
+
+
+def numbers(evidence: Evidence, name: str) -> Numbers | None:
+    """The array (n, ...) as floats; None as in :func:`as_seen`."""
+    found = as_seen(evidence, name)
+    if found is None:
+        return None
+    with np.errstate(all="ignore"):
+        floats: Numbers = np.asarray(found, dtype=np.float64 if found.size <= MAX_PRECISE else np.float32)
+    return floats
+
+
+def finite(array: Recorded) -> bool:
+    """Whether all numbers of an array (n, ...) are finite; worked out in blocks."""
+    return array.dtype.kind != "f" or all(bool(np.isfinite(array[part]).all()) for part in blocks(array))
+
+
+def blocks(array: Recorded) -> Iterator[slice]:
+    """Stretches of rows of an array (n, ...) that are small enough to be copied."""
+    step = max(1, BLOCK_NUMBERS // max(1, array.size // max(1, len(array))))
+    return (slice(start, start + step) for start in range(0, len(array), step))
 
 
 def required(evidence: Evidence, name: str, what: str) -> Numbers:
@@ -46,7 +73,8 @@ def line(x: Numbers, y: Numbers) -> tuple[float, float]:
         raise NotProven("The recorded numbers could not be fitted.")
     with np.errstate(all="ignore"):
         middle, height = x.mean(), y.mean()
-        scale = np.dot(x - middle, y - height) / np.dot(x - middle, x - middle)
+        along = x - middle
+        scale = np.dot(along, y - height) / np.dot(along, along)
         offset = height - scale * middle
     if not (np.isfinite(scale) and np.isfinite(offset)):
         raise NotProven("The recorded numbers could not be fitted.")

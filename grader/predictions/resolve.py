@@ -1,6 +1,7 @@
 """Turns what the sandbox answered into held-out predictions: the first way that holds, in the task's own terms."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -54,11 +55,12 @@ def _first_way(world: World, evidence: Evidence) -> HeldOutPredictions:
     if not good:
         return HeldOutPredictions(refused=tuple(refused))
     chosen, notes = good[0], list(good[0].notes)
-    if len(good) > 1 and _disagree(good[0], good[1], world):
+    gap = _disagreement(good[0], good[1], world) if len(good) > 1 else 0.0
+    if gap > DISAGREE:
         notes.append(
             f"{NAMES[_method(good[0])]} and {NAMES[_method(good[1])]} disagree on held-out items.".capitalize()
         )
-    return HeldOutPredictions(chosen.method, chosen.labels, chosen.values, tuple(refused), chosen.truth, tuple(notes))
+    return replace(chosen, refused=tuple(refused), notes=tuple(notes), disagreement=gap)
 
 
 def _method(found: HeldOutPredictions) -> Method:
@@ -88,9 +90,9 @@ def _by_replay(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutP
     outputs = recorded.numbers(evidence, "replay_outputs")
     if outputs is None:
         raise NotProven(_reason(evidence, "replay"))
-    inputs, decoys = recorded.numbers(evidence, "replay_inputs"), recorded.numbers(evidence, "replay_targets")
+    decoys = recorded.numbers(evidence, "replay_targets")
     if found.spec.inputs == "table":
-        rows = _aligned(world, inputs, len(outputs), found)
+        rows = _aligned(world, recorded.as_seen(evidence, "replay_inputs"), len(outputs), found)
     else:
         rows = np.where(np.arange(len(outputs)) < len(world.heldout), np.arange(len(outputs)), UNKNOWN)
     classes, scale = _targets_by_decoys(world, decoys, rows, found)
@@ -98,12 +100,14 @@ def _by_replay(world: World, evidence: Evidence, found: PipelineMap) -> HeldOutP
     return _finished(Method.REPLAY, world, used, outputs=outputs, rows=rows)
 
 
-def _aligned(world: World, inputs: Numbers | None, count: int, found: PipelineMap) -> Labels:
+def _aligned(world: World, seen: recorded.Recorded | None, count: int, found: PipelineMap) -> Labels:
     """The held-out row of each rebuilt row, or -1. A data set that scales by statistics of its own, so that the map of
     the training rows does not fit, is read by itself where that map cannot be used instead."""
     table = held_out_inputs(world).table
-    if table is None or inputs is None or len(inputs) != count or not np.isfinite(inputs).all():
+    if table is None or seen is None or len(seen) != count or not recorded.finite(seen):
         raise NotProven("its rows could not be matched with the data.")
+    table_map.check_width(seen)
+    inputs = seen.astype(np.float64)
     rows = np.full(count, UNKNOWN)
     if isinstance(found.inputs, table_map.TableMap):
         rows = table_map.align(inputs, table, found.inputs)
@@ -257,16 +261,17 @@ def _reason(evidence: Evidence, method: str) -> str:
     return attempt.reason if attempt is not None and attempt.reason else "nothing usable came back from the sandbox."
 
 
-def _disagree(first: HeldOutPredictions, second: HeldOutPredictions, world: World) -> bool:
+def _disagreement(first: HeldOutPredictions, second: HeldOutPredictions, world: World) -> float:
+    """The share of items that both label, and differently; of values the median gap in standard deviations."""
     if first.labels is not None and second.labels is not None:
         count = min(len(first.labels), len(second.labels))  # of large images only the first may have been mapped
         one, other = first.labels[:count], second.labels[:count]
         both = (one >= 0) & (other >= 0)
-        return bool(both.any() and np.mean(one[both] != other[both]) > DISAGREE)
+        return float(np.mean(one[both] != other[both])) if both.any() else 0.0
     if first.values is not None and second.values is not None and world.training_truth.values is not None:
         spread = np.nanstd(world.training_truth.values, axis=0)
         with np.errstate(invalid="ignore"):
             count = min(len(first.values), len(second.values))
             gap = np.abs(first.values[:count] - second.values[:count]) / spread
-            return bool(np.isfinite(gap).any() and np.nanmedian(gap) > DISAGREE)
-    return False
+            return float(np.nanmedian(gap)) if np.isfinite(gap).any() else 0.0
+    return 0.0

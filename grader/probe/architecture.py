@@ -117,7 +117,7 @@ def _trace(model: nn.Module, inputs: Tensor) -> dict[str, Any]:
         model.eval()
         with torch.no_grad(), tracer:
             output = first_tensor(model(rows))
-    except Exception as problem:  # the student's forward may raise anything: it becomes data
+    except (Exception, SystemExit) as problem:  # of the student's forward: it becomes data
         error = f"{type(problem).__name__}: {problem}"[:500]
     finally:
         for handle in handles:
@@ -152,7 +152,7 @@ def _linearity(model: nn.Module, rows: Tensor) -> float | None:
             twin = copy.deepcopy(model).double().eval()
             vars(twin).pop("forward", None)  # an observed forward would still call the original
             found = [_residual(twin, rows, attempt) for attempt in range(6)]
-    except Exception:  # a model that cannot be copied or run in float64: the probe has no answer
+    except (Exception, SystemExit):  # a model that cannot be copied or run in float64: the probe has no answer
         return None
     return finite(max((r for r in found if r is not None), default=None))
 

@@ -77,8 +77,7 @@ def _only_defined() -> list[ModelRecord]:
     """Nets that stand in the student's namespace and were never called, the largest last."""
     values = {id(v): v for v in namespace.user_namespace().values() if isinstance(v, nn.Module)}
     modules = sorted(values.values(), key=architecture.size)
-    records = [recorder.STATE.model(m) for m in modules if next(m.parameters(), None) is not None]
-    return [r for r in records if r is not None]
+    return [recorder.STATE.model(m) for m in modules if next(m.parameters(), None) is not None]
 
 
 def _width(model: ModelRecord) -> int | None:

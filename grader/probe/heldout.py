@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from . import claims, namespace, recorder, replay, shims
 from .tensors import first_tensor
-from .writing import write_arrays, write_json
+from .writing import MAX_ARRAY_BYTES, write_arrays, write_json
 
 BATCH = 128
 
@@ -39,7 +39,7 @@ def write(settings: dict[str, Any]) -> None:
             arrays |= way()
         except NotApplicable as problem:
             ok, reason = False, str(problem)
-        except Exception as problem:  # the student's predict, dataset or forward may raise anything: it becomes data
+        except (Exception, SystemExit) as problem:  # of the student's predict, dataset or forward: it becomes data
             ok, reason = False, f"{type(problem).__name__}: {problem}"
         seconds = round(time.monotonic() - start, 3)
         document["attempts"].append({"method": method, "ok": ok, "reason": reason[:1900], "seconds": seconds})
@@ -109,8 +109,8 @@ def _by_predict(folder: Path, document: dict[str, Any]) -> dict[str, Any]:
         recorder.STATE.quiet = True
     if isinstance(answer, Tensor):
         answer = answer.detach().cpu()
-        return {"predict_outputs": (answer.float() if answer.is_floating_point() else answer.long()).numpy()}
-    values = np.asarray(answer.to_numpy() if hasattr(answer, "to_numpy") else answer)
+        return {"predict_outputs": _fitting((answer.float() if answer.is_floating_point() else answer.long()).numpy())}
+    values = _fitting(np.asarray(answer.to_numpy() if hasattr(answer, "to_numpy") else answer))
     if values.dtype.kind in "OUS" and values.ndim and all(isinstance(v, str) for v in values.reshape(-1).tolist()):
         document["predict_labels"] = [v[:200] for v in values.reshape(-1).tolist()[:20_000]]
         return {}
@@ -119,6 +119,13 @@ def _by_predict(folder: Path, document: dict[str, Any]) -> dict[str, Any]:
     if values.dtype.kind not in "biuf" or values.ndim == 0:
         raise NotApplicable(f"predict returned {type(answer).__name__}, not one prediction for each input.")
     return {"predict_outputs": values}
+
+
+def _fitting(values: Any) -> Any:
+    """The same answers, if there are no more of them than the host reads."""
+    if values.nbytes > MAX_ARRAY_BYTES:
+        raise NotApplicable("predict returned far more numbers than there are inputs.")
+    return values
 
 
 def _predict_inputs(folder: Path) -> Any:

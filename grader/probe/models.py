@@ -80,6 +80,7 @@ class ModelRecord:
     def __init__(self, module: nn.Module, number: int) -> None:
         self.module = module
         self.number = number
+        self.used = 0  # when it was last asked for; the larger, the later
         self.steps = 0
         self.called: tuple[Tensor, int] | None = None  # some input rows of the first call, and the output's width
         self.passes: list[dict[str, Any]] = []

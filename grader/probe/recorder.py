@@ -37,6 +37,7 @@ LOSSES = (
 MAX_MODELS = 64
 MAX_EPISODES = 64
 MAX_PENDING = 32
+MAX_NOTES = 16
 SNAPSHOT_SECONDS = 20.0
 
 
@@ -47,6 +48,8 @@ class State:
         self.sources = sources.Sources()
         self.losses = LossBook()
         self.models: dict[int, ModelRecord] = {}
+        self.models_seen = 0
+        self.uses = 0
         self.episodes: dict[tuple[int, int], Episode] = {}
         self.last_episode: Episode | None = None
         self.pending: deque[Forward] = deque()
@@ -63,15 +66,44 @@ class State:
         self.notes: list[str] = []
         self.settings: dict[str, Any] = {}
 
-    def model(self, module: nn.Module) -> ModelRecord | None:
-        """The record of a root module; None once there are too many."""
+    def model(self, module: nn.Module) -> ModelRecord:
+        """The record of a root module; of too many, the one that was not used for the longest time is forgotten."""
         record = self.models.get(id(module))
-        if record is None and len(self.models) < MAX_MODELS:
-            record = self.models[id(module)] = ModelRecord(module, len(self.models))
+        if record is None:
+            if len(self.models) >= MAX_MODELS:
+                self._forget_one()
+            record = self.models[id(module)] = ModelRecord(module, self.models_seen)
+            self.models_seen += 1
+        self.uses += 1
+        record.used = self.uses
         return record
+
+    def _forget_one(self) -> None:
+        kept = [forward.model for forward in self.pending]
+        kept += [self.last_episode.model] if self.last_episode is not None else []
+        rest = [key for key, record in self.models.items() if all(record is not other for other in kept)]
+        oldest = min(rest or self.models, key=lambda key: self.models[key].used)
+        gone = self.models.pop(oldest)
+        for key in [key for key, episode in self.episodes.items() if episode.model is gone]:
+            del self.episodes[key]
 
 
 STATE = State()
+
+
+def _harmless(note: Callable[..., None]) -> Callable[..., None]:
+    """What cannot be recorded becomes a note; the student's code goes on as if nobody watched."""
+
+    @functools.wraps(note)
+    def noted(*args: Any, **kwargs: Any) -> None:
+        try:
+            note(*args, **kwargs)
+        except Exception as problem:  # any kind of tensor or module may come by
+            text = f"A part of what the code did could not be recorded ({type(problem).__name__})."
+            if text not in STATE.notes and len(STATE.notes) < MAX_NOTES:
+                STATE.notes.append(text)
+
+    return noted
 
 
 def install(settings: dict[str, Any]) -> None:
@@ -128,10 +160,11 @@ def _observed_call(original: Callable[..., Any]) -> Callable[..., Any]:
     return __call__
 
 
+@_harmless
 def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
     record = STATE.model(module)
     output = first_tensor(outputs)
-    if record is None or output is None:
+    if output is None:
         return
     inputs = first_tensor(args) if args else first_tensor(kwargs)
     if record.called is None and inputs is not None and inputs.dim() and output.dim():
@@ -204,6 +237,7 @@ def _observed_loss(name: str, original: Callable[..., Any]) -> Callable[..., Any
     return loss
 
 
+@_harmless
 def _note_loss(name: str, args: Any, kwargs: Any, value: Any) -> None:
     inputs = args[0] if args else kwargs.get("input")
     target = args[1] if len(args) > 1 else kwargs.get("target")
@@ -218,19 +252,24 @@ def _observed_backward(original: Callable[..., Any]) -> Callable[..., Any]:
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
         if STATE.quiet:
             return original(tensors, *args, **kwargs)
-        root = first_tensor(tensors)
-        episode = STATE.last_episode
-        if episode is not None:
-            episode.before_backward()
-        if STATE.pending and root is not None and root.numel() == 1:
-            STATE.pending[-1].root_loss = root.detach()
-            STATE.losses.note_graph(STATE.pending[-1], root)
+        _note_backward(tensors)
         result = original(tensors, *args, **kwargs)
         STATE.backwards_since_step += 1
         STATE.zeroed_since_backward = False
         return result
 
     return backward
+
+
+@_harmless
+def _note_backward(tensors: Any) -> None:
+    root = first_tensor(tensors)
+    episode = STATE.last_episode
+    if episode is not None:
+        episode.before_backward()
+    if STATE.pending and root is not None and root.numel() == 1:
+        STATE.pending[-1].root_loss = root.detach()
+        STATE.losses.note_graph(STATE.pending[-1], root)
 
 
 def _observed_zero(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -248,6 +287,7 @@ def _observed_zero(original: Callable[..., Any]) -> Callable[..., Any]:
     return zero_grad
 
 
+@_harmless
 def _before_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
     closure = kwargs.get("closure") if kwargs else None
     closure = (
@@ -262,6 +302,7 @@ def _before_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> No
         episode.counts["zeroed_before_step"] += 1
 
 
+@_harmless
 def _after_step(optimiser: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
     episode = _episode(optimiser)
     if episode is None:
@@ -320,7 +361,7 @@ def _outer_model(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) ->
     if module is None:
         return None
     record = STATE.model(module)
-    if record is not None and "forward" not in vars(module):
+    if "forward" not in vars(module):
         _observe_forward(module)
     return record
 

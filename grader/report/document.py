@@ -6,6 +6,7 @@ from typing import Any, Literal
 from grader import __version__
 from grader.evidence.model import CellRecord, Count, Finite, Record
 from grader.grade.model import (
+    ContradictionResult,
     CriterionResult,
     Diagnosis,
     HeldOutResult,
@@ -42,7 +43,8 @@ class CellDocument(Record):
 
 
 class TaskDocument(Record):
-    """One marked task. ``criteria`` with status ``needs-review`` or ``harness-error`` have their points still open."""
+    """One marked task. ``criteria`` with status ``needs-review`` or ``harness-error`` have their points still open.
+    ``contradictions``: facts of the run that do not go together; no points are taken for them, a person looks."""
 
     task: TaskId
     file: str
@@ -51,6 +53,7 @@ class TaskDocument(Record):
     status: TaskStatus
     criteria: list[CriterionResult]
     diagnoses: list[Diagnosis]
+    contradictions: list[ContradictionResult]
     held_out: HeldOutResult | None
     model: ModelResult | None
     timing: Timing
@@ -91,7 +94,7 @@ def schema() -> dict[str, Any]:
 
 def _submission(report: StudentReport) -> SubmissionDocument:
     tasks = [_task(task.result) for task in report.tasks]
-    return SubmissionDocument(student=report.student, tasks=tasks, problems=report.problems)
+    return SubmissionDocument(student=clean_text(report.student, lines=False), tasks=tasks, problems=report.problems)
 
 
 def _task(result: TaskResult) -> TaskDocument:
@@ -103,6 +106,7 @@ def _task(result: TaskResult) -> TaskDocument:
         status=result.status,
         criteria=result.criteria,
         diagnoses=result.diagnoses,
+        contradictions=result.contradictions,
         held_out=result.held_out,
         model=result.model,
         timing=result.timing,

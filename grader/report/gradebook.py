@@ -43,11 +43,16 @@ def _marks(result: TaskResult | None) -> str:
 
 
 def _status(report: StudentReport, tasks: Sequence[TaskId]) -> str:
-    best = {task.result.task: task.result.status for task in report.tasks}
-    remarks = [
-        f"{task}: {best.get(task, 'not handed in')}" for task in tasks if best.get(task) is not TaskStatus.MARKED
-    ]
+    best = {task.result.task: task.result for task in report.tasks}
+    remarks = [f"{task}: {_remark(best.get(task))}" for task in tasks if _remark(best.get(task)) != TaskStatus.MARKED]
     return "; ".join([*remarks, *report.problems]) or "marked"
+
+
+def _remark(result: TaskResult | None) -> str:
+    if result is None:
+        return "not handed in"
+    odd = len(result.contradictions)
+    return f"{result.status} ({odd} contradiction{'' if odd == 1 else 's'})" if odd else str(result.status)
 
 
 def _results(reports: Sequence[StudentReport], task: TaskId) -> list[TaskResult]:

@@ -74,6 +74,7 @@ def _task(result: TaskResult, console: Console) -> None:
     if result.criteria:
         console.print(_table(result.criteria, console), width=min(WIDTH, console.width))
     _held_out(result, console)
+    _contradictions(result, console)
     _first(result, console)
     _errors(result, console)
     still_open = open_points(result)
@@ -100,6 +101,20 @@ def _held_out(result: TaskResult, console: Console) -> None:
     if held is not None:
         value, base, ref = (measured(v, held.metric, held.unit) for v in (held.value, held.baseline, held.reference))
         _line(console, f"Held-out {held.metric}: {value} (naive baseline {base}, reference {ref}, n = {held.n})")
+
+
+def _contradictions(result: TaskResult, console: Console) -> None:
+    """Facts that do not go together, for a person to look at."""
+    if not result.contradictions:
+        return
+    _line(console, "For a person to look at", style="bold magenta")
+    for found in result.contradictions:
+        _line(console, f"- {found.sentence}", style="magenta")
+    _line(
+        console,
+        "These facts do not go together. There may be an innocent reason; no points were taken away for it.",
+        style="dim",
+    )
 
 
 def _first(result: TaskResult, console: Console) -> None:

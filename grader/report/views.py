@@ -106,6 +106,7 @@ class TaskView:
     outlook: str
     first: list[CriterionView]
     diagnoses: list[tuple[str, str, str]]
+    contradictions: list[str]
     criteria: list[CriterionView]
     gauge: GaugeView | None
     curve: Chart | None
@@ -191,6 +192,7 @@ def _task(report: TaskReport, reference: ReferenceCurve | None, place: int) -> T
         outlook="no criterion missed" if result.status is TaskStatus.MARKED else task_badge(result).word,
         first=[_criterion(c) for c in fix_first(result)],
         diagnoses=[(d.where, d.message, d.next) for d in result.diagnoses],
+        contradictions=[found.sentence for found in result.contradictions],
         criteria=[_criterion(c) for c in result.criteria],
         gauge=None if result.held_out is None else _gauge(result.held_out, result.task),
         curve=curve_chart(report.curve, reference),

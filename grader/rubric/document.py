@@ -9,7 +9,9 @@ import yaml
 
 from grader.errors import RubricError
 
-MAX_BYTES = 1_048_576
+MAX_BYTES = 65_536  # read in a second or two, whatever they hold
+MAX_PLAIN = 400  # characters of a number or of a text without quotes: PyYAML takes very long to tell them apart
+MAX_QUOTED = 60  # characters of a key or a value that are repeated in a sentence
 MAX_NODES = 20_000
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+\Z")  # YAML 1.1 takes 1e-3 for text
 Path_ = tuple[str | int, ...]
@@ -39,8 +41,13 @@ def dotted(where: Path_) -> str:
     """``("criteria", 2, "points")`` -> ``criteria[2].points``."""
     text = ""
     for part in where:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{quoted(part)}" if text else quoted(part)
     return text
+
+
+def quoted(text: str) -> str:
+    """A key or a value as it may stand in a sentence."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 
 def read_text(path: Path) -> str:
@@ -62,7 +69,7 @@ def read_yaml(path: Path) -> Document:
     text = read_text(path)
     document = Document(path)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
         if node is None:
             raise RubricError(f"{path}, line 1: the file is empty.")
         document.value = _Reader(document).value(node, ())
@@ -75,6 +82,16 @@ def read_yaml(path: Path) -> Document:
     except RecursionError as error:
         raise RubricError(f"{path}: nested too deeply for a rubric.") from error
     return document
+
+
+class _Loader(yaml.SafeLoader):
+    """Nothing but nodes are taken from it."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        """The tag of a node; a long text without quotes is refused before it is compared with all forms of numbers."""
+        if kind is yaml.ScalarNode and implicit[0] and len(value) > MAX_PLAIN:
+            raise yaml.YAMLError(f"a text without quotes has more than {MAX_PLAIN} characters")
+        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]  # PyYAML has no types
 
 
 class _Reader:
@@ -113,11 +130,16 @@ class _Reader:
         return result
 
     def _scalar(self, node: yaml.ScalarNode, where: Path_) -> Any:
+        if len(node.value) > MAX_PLAIN and node.tag != "tag:yaml.org,2002:str":
+            raise self._document.error(where, f"{quoted(node.value)!r} is too long.")
         if node.style is None and EXPONENT.match(node.value):
             return float(node.value)
         if node.tag == "tag:yaml.org,2002:merge":
             raise self._document.error(where, "'<<' is not supported; write it out.")
         try:
             return self._scalars.construct_object(node)
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
-            raise self._document.error(where, f"{node.value!r} is not a value that a rubric can hold.") from error
+        except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError) as error:
+            # the last two: a tag such as !!bool or !!timestamp before a text that is none
+            raise self._document.error(
+                where, f"{quoted(node.value)!r} is not a value that a rubric can hold."
+            ) from error

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from grader.errors import RubricError
-from grader.rubric.document import Document, Path_, read_text, read_yaml
+from grader.rubric.document import Document, Path_, quoted, read_text, read_yaml
 from grader.rubric.known import CHECKS
 from grader.rubric.model import Calibration, Rubric
 from grader.types import TaskId
@@ -157,7 +157,7 @@ def load_calibration(task: TaskId, *, stand_in: bool, folder: Path | None = None
         first = _most_telling(error)
         where = tuple(first["loc"])
         key = str(where[0]) if where else ""
-        raise RubricError(f"{path}, line {_line_of(text, key)}, key {key!r}: {_sentence(first)}") from error
+        raise RubricError(f"{path}, line {_line_of(text, key)}, key {quoted(key)!r}: {_sentence(first)}") from error
     except (ValueError, RecursionError) as error:
         raise RubricError(f"{path}: {error}.") from error
     if calibration.metric != METRICS[task]:

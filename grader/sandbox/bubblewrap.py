@@ -25,6 +25,8 @@ from grader.sandbox.policy import (
     without,
 )
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts
+from grader.sandbox.reaper import reaper
+from grader.sandbox.reaper import reaper
 from grader.sandbox.seccomp import program
 from grader.types import Exit
 
@@ -68,6 +70,7 @@ class Bubblewrap:
         argv[1:1] = ["--json-status-fd", str(write_end)]
         argv[1:1] = [] if filter_end is None else ["--seccomp", str(filter_end)]
         group = cgroups.make(spec.limits)
+        early = reaper().note(group=group)  # until the job's processes are known and noted with it
         argv = [*(group.enter() if group is not None else []), *argv]
         try:
             popen = subprocess.Popen(
@@ -84,11 +87,14 @@ class Bubblewrap:
             os.close(read_end)
             if group is not None:
                 group.remove()
+            reaper().done(early)
             raise SandboxUnavailable(f"bubblewrap could not be started: {problem}.") from problem
         finally:
             for descriptor in passed:
                 os.close(descriptor)
-        return BubblewrapJob(popen, spec, status=Status(read_end), group=group)
+        job = BubblewrapJob(popen, spec, status=Status(read_end), group=group)
+        reaper().done(early)
+        return job
 
 
 def _filter_pipe() -> int | None:

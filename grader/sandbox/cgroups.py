@@ -18,6 +18,7 @@ PREFIX = "grader-"
 TASKS_PER_PROCESS = 4  # the kernel counts threads, the limit of a run counts processes
 ENTER = 'n="$1"; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125; shift; n=$((n-1)); done; '
 GONE_S = 5.0
+NEARLY = 0.95  # of its limit: memory is taken in pieces, the last of which did not fit
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,29 @@ class Group:
         found: set[int] = set()
         for folder in self.folders:
             found |= {int(word) for word in _read(folder / "cgroup.procs").split() if word.isdigit()}
-        return sorted(found)
+        return sorted(found - {0})  # 0: a process that cannot be seen from here; as an argument of kill it means us
 
     def out_of_memory(self) -> bool:
-        """Whether the kernel has ended a process of the job because the memory was used up."""
-        name = "memory.events" if self.version == 2 else "memory.oom_control"
-        match = re.search(r"^oom_kill (\d+)$", _read(self.folders[0] / name), re.MULTILINE)
-        return match is not None and int(match.group(1)) > 0
+        """Whether the kernel has ended a process of the job because its own memory was used up."""
+        return self._killed() and self._reached()
+
+    def starved(self) -> bool:
+        """Whether the kernel has ended a process of the job because the machine, or the container that the grader is
+        in, ran out of memory before the job reached its own limit."""
+        return self._killed() and not self._reached()
+
+    def _killed(self) -> bool:
+        return self._count("memory.events" if self.version == 2 else "memory.oom_control", "oom_kill ") > 0
+
+    def _reached(self) -> bool:
+        if self.version == 2:
+            return self._count("memory.events", "oom ") > 0
+        most = self._count("memory.max_usage_in_bytes")  # newer kernels do not count failures any more
+        return most >= NEARLY * self._count("memory.limit_in_bytes")
+
+    def _count(self, name: str, word: str = "") -> int:
+        match = re.search(rf"^{word}(\d+)$", _read(self.folders[0] / name), re.MULTILINE)
+        return int(match.group(1)) if match is not None else 0
 
     def kill(self) -> None:
         """End every process in it."""

@@ -18,6 +18,10 @@ from grader.types import Exit
 
 TAIL_BYTES = 8_192  # of what the process wrote to its own stdout and stderr
 GRACE_S = 5.0
+STARVED = (
+    "This machine ran out of memory while the file was run, and that was not the file's doing: it was below its limit."
+    " Use fewer workers (-j), or give a --memory-limit that suits the machine."
+)
 
 
 class Tail(threading.Thread):
@@ -122,11 +126,12 @@ class SupervisedJob:
             code = self._popen.wait(timeout=GRACE_S)
         except subprocess.TimeoutExpired:
             code = -signal.SIGTERM
+        starved = self._group is not None and self._group.starved()
         if self._group is not None:
             self._group.remove()
         reaper().done(self._note)
         self.tail.join(timeout=GRACE_S)
-        exit_, sentence = self._classify(code, by_itself=by_itself)
+        exit_, sentence = (Exit.NOT_STARTED, STARVED) if starved else self._classify(code, by_itself=by_itself)
         number = -code if code < 0 else code - 128 if 128 < code < 160 else None
         return RunFacts(
             exit=exit_,

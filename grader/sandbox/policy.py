@@ -28,6 +28,13 @@ ISOLATING = (  # what needs no path
     *("--cap-drop", "ALL", "--disable-userns"),
 )
 OPTIONAL = {"--disable-userns": 0, "--size": 1, "--perms": 1}  # newer options and how many words follow each
+KERNEL_SETTINGS = (  # of /proc, with the files of root's: to a grader that root runs they would be open for writing
+    *("acpi", "asound", "bus", "driver", "fs", "irq", "mtrr", "pressure", "scsi", "sys", "sysrq-trigger"),
+)
+KERNEL_SECRETS = (  # of /proc, readable for root alone
+    *("iomem", "kallsyms", "kcore", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo"),
+    *("sched_debug", "slabinfo", "timer_list", "vmallocinfo"),
+)
 IDENTITY = {  # files of /etc that are made up, none of the host's users or names
     "passwd": f"student:x:{UID}:{UID}:student:/tmp:/bin/sh\n",
     "group": f"student:x:{UID}:\n",
@@ -50,6 +57,7 @@ class Interpreter:
     prefixes: tuple[Path, ...]
     package: Path = field(default_factory=lambda: Path(grader.__file__).resolve().parent)
     user_site: Path | None = None  # packages that `pip install --user` put into the home folder
+    copies: tuple[Path, ...] = ()  # further folders with the grader's files: an editable install copies rubrics
 
     @classmethod
     def current(cls) -> "Interpreter":
@@ -57,7 +65,18 @@ class Interpreter:
         named = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix), *_link_folders(Path(sys.executable))]
         prefixes = tuple(dict.fromkeys([*named, *(p.resolve() for p in named)]))
         own = Path(site.getusersitepackages())
-        return cls(Path(sys.executable), prefixes, user_site=own if site.ENABLE_USER_SITE and own.is_dir() else None)
+        return cls(
+            Path(sys.executable),
+            prefixes,
+            user_site=own if site.ENABLE_USER_SITE and own.is_dir() else None,
+            copies=_copies([Path(entry) for entry in sys.path if entry]),
+        )
+
+
+def _copies(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """Packages of the grader's name in these folders that hold its bundled files."""
+    found = [folder.resolve() / grader.__name__ for folder in folders]
+    return tuple(path for path in found if (path / "_data").is_dir())
 
 
 def _link_folders(executable: Path) -> list[Path]:
@@ -156,7 +175,18 @@ def _system() -> list[str]:
             words += _bind(path)
     for name in ETC:
         words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    return [*words, "--proc", "/proc"]
+    return [*words, *_proc()]
+
+
+def _proc() -> list[str]:
+    """A /proc of the job's own, without what belongs to the whole machine: user namespaces do not protect that from
+    processes of the host's root, and bubblewrap covers only a part of it."""
+    words = ["--proc", "/proc"]
+    for name in KERNEL_SETTINGS:
+        words += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
+    for name in KERNEL_SECRETS:
+        words += _bind("/dev/null", f"/proc/{name}") if Path("/proc", name).exists() else []
+    return words
 
 
 def identity_folder(layout: JobLayout) -> Path:
@@ -204,7 +234,7 @@ def visible_folders(interpreter: Interpreter) -> tuple[str, ...]:
 def _hidden(interpreter: Interpreter, spec: JobSpec) -> list[str]:
     """Empty folders over the grader itself, where it lies in a visible folder, and over what the job asks to hide."""
     package = interpreter.package
-    own = [package]
+    own = [package, *interpreter.copies]
     if (package.parent / "pyproject.toml").exists():
         own += [package.parent / name for name in CHECKOUT]
     words: list[str] = []

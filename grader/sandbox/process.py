@@ -15,6 +15,7 @@ from grader.sandbox import cgroups
 from grader.sandbox.job import Control, SupervisedJob, runs, wait_gone
 from grader.sandbox.policy import limited, user_base
 from grader.sandbox.protocol import JobLayout, JobSpec
+from grader.sandbox.reaper import reaper
 
 MARK = "GRADER_JOB"  # an environment variable by which a job's processes are found again after they left its session
 KEPT = (
@@ -45,6 +46,7 @@ class LocalProcess:
         if os.name == "posix":
             argv = limited(spec.limits, argv, count_processes=False)
         group = cgroups.make(spec.limits)
+        number = reaper().note(mark=(MARK, mark), group=group)  # until the job has a note of its own
         argv = [*(group.enter() if group is not None else []), *argv]
         flags = 0 if os.name == "posix" else getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
         try:
@@ -62,7 +64,9 @@ class LocalProcess:
             if group is not None:
                 group.remove()
             raise SandboxUnavailable(f"The Python process could not be started: {problem}.") from problem
-        return LocalJob(popen, spec, mark=mark, group=group)
+        job = LocalJob(popen, spec, mark=mark, group=group)
+        reaper().done(number)
+        return job
 
 
 def environment(extra: Mapping[str, str], home: Path) -> dict[str, str]:

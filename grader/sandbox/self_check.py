@@ -55,6 +55,7 @@ def run_self_check(sandbox: Sandbox) -> list[CheckOutcome]:
         ("environment", True, _environment),
         ("network", isolates, _network),
         ("writing", isolates, _writing),
+        ("the kernel's settings", isolates, _kernel),
         ("other processes", isolates, _others),
         ("memory", True, _memory),
         ("process count", True, _count),
@@ -127,6 +128,21 @@ def _writing(sandbox: Sandbox) -> tuple[bool, str]:
         Path(place).unlink(missing_ok=True)
     holds = attempt.got == [] and not written
     return holds, _say(attempt, [], "Nothing outside the job can be written.", "A file outside the job was written.")
+
+
+def _kernel(sandbox: Sandbox) -> tuple[bool, str]:
+    """To open a setting is enough to know; where root runs the grader, user namespaces alone do not prevent it."""
+    code = (
+        "got = []\n"
+        "for folder, _, names in os.walk('/proc/sys'):\n"
+        "    for name in names:\n"
+        "        try:\n            os.close(os.open(os.path.join(folder, name), os.O_WRONLY))\n"
+        "            got.append(name)\n        except OSError:\n            pass\n"
+    )
+    attempt = _attempt(sandbox, code)
+    return attempt.got == [], _say(
+        attempt, [], "The kernel's settings cannot be changed.", "A setting of this machine's kernel can be changed."
+    )
 
 
 def _memory(sandbox: Sandbox) -> tuple[bool, str]:

@@ -133,7 +133,7 @@ def claims(task: TaskId) -> dict[str, Any]:
             "parameter_list": [
                 {
                     "name": "a.weight",
-                    "shape": [16, 5],
+                    "shape": [100, 5],
                     "trainable": True,
                     "in_optimiser": True,
                     "gradient": "yes",

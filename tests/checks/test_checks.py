@@ -54,6 +54,16 @@ def test_sound_work_with_weak_predictions_loses_only_held_out(task):
     assert lost(context(task, guess=weak(task))) == {"held-out": Status.PARTIAL}
 
 
+def test_what_the_recorder_missed_is_never_a_zero():
+    """A note of its own failure opens the points of a run in which no training was seen; it changes nothing else."""
+    note = ["A part of what the code did could not be recorded (TypeError)."]
+    unseen = lost(untouched(SPECIES, claims={"schema_version": 1, "task": SPECIES, "complete": True, "notes": note}))
+    assert unseen.pop("runs") is Status.PARTIAL
+    assert set(unseen.values()) == {Status.NEEDS_REVIEW}
+    assert Status.NEEDS_REVIEW not in lost(untouched(SPECIES)).values()
+    assert lost(context(SPECIES, notes=note)) == {}
+
+
 @pytest.mark.parametrize("task", TaskId)
 def test_nothing_attempted_is_told_kindly_and_earns_little(task):
     ctx = untouched(task)

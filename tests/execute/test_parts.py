@@ -106,6 +106,13 @@ def test_paths_outside_the_root_stay_inside_the_job(tmp_path: Path) -> None:
     assert layouts.place(file, tmp_path / "s" / ".." / "x") == Path("x")
 
 
+def test_modules_with_the_name_of_a_library_are_told(tmp_path: Path) -> None:
+    """Beside the notebook they are found first; deeper ones, and data of such a name, are not."""
+    names = ("nb/torch.py", "nb/random.py", "nb/numpy/__init__.py", "nb/deep/pandas.py", "nb/torch.csv", "nb/mine.py")
+    notes = layouts.shadowing(task_file(tmp_path, *names))
+    assert [note.split(" has ")[0] for note in notes] == ["numpy", "random.py", "torch.py"]
+
+
 def test_heldout_penguins_are_taken_out_of_submitted_tables(tmp_path: Path, world: World) -> None:
     """Whatever the order of columns, the delimiter and the spelling of the header; other rows and files stay."""
     assert world.heldout.table is not None

@@ -5,6 +5,7 @@ import pytest
 from evidence_examples import context, guesses, predictions, untouched
 
 from grader.checks import run_checks
+from grader.checks.result import harness_error
 from grader.grade.grading import grade, mark
 from grader.grade.model import TaskReport
 from grader.rubric import load_rubric
@@ -126,3 +127,23 @@ def test_curves_carry_the_best_constant():
 def test_images_are_not_shown_beside_predictions_on_other_data():
     report = marked(context(ELLIPSE, guess=predictions(ELLIPSE, method=Method.RECORDED_VALIDATION)))
     assert report.pictures == []
+
+
+def test_contradictions_ask_for_a_person_and_take_nothing_away():
+    """The same points as without it, another status, and the sentence in the result."""
+    sound, odd = marked(context()).result, marked(context(architecture__parameters=1_000_000)).result
+    assert (odd.points, odd.max_points) == (sound.points, sound.max_points) == (100.0, 100.0)
+    assert (sound.status, odd.status) == (TaskStatus.MARKED, TaskStatus.NEEDS_REVIEW)
+    assert sound.contradictions == []
+    assert [found.id for found in odd.contradictions] == ["parameter-counts"]
+    assert "1,000,000 parameters" in odd.contradictions[0].sentence
+    assert not any("open" in note for note in odd.notes)
+
+
+def test_a_contradiction_does_not_hide_that_the_grader_failed():
+    ctx = context(architecture__parameters=1_000_000)
+    rubric = load_rubric(ctx.document.task)
+    failed = [harness_error("aim", "found") for _ in rubric.criteria]
+    result = grade(ctx, rubric, failed).result
+    assert result.status is TaskStatus.HARNESS_ERROR
+    assert result.contradictions

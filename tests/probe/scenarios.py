@@ -189,6 +189,39 @@ def returned_by_train():
 
 
 @scenario
+def search_over_many_nets():
+    for width in range(2, 102):
+        model = nn.Sequential(nn.Linear(5, width), nn.ReLU(), nn.Linear(width, 3))
+        optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+        for _ in range(2):
+            optimiser.zero_grad()
+            F.cross_entropy(model(X), y).backward()
+            optimiser.step()
+
+
+@scenario
+def tensors_without_memory():
+    model = nn.Linear(5, 3, device="meta")
+    optimiser = torch.optim.SGD(model.parameters(), 1e-2)
+    F.cross_entropy(model(X.to("meta")), y.to("meta")).backward()
+    optimiser.step()
+
+
+@scenario
+def exits_when_asked():
+    model, (train, valid) = net(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for a, b in train:
+        optimiser.zero_grad()
+        F.cross_entropy(model(a), b).backward()
+        optimiser.step()
+    with torch.no_grad():
+        for a, b in valid:
+            F.cross_entropy(model.eval()(a), b)
+    model.register_forward_hook(lambda *_: sys.exit(0))
+
+
+@scenario
 def nothing():
     net()(X)
 

@@ -147,3 +147,22 @@ def test_nothing_trained(seen):
     claims = seen["claims"]["nothing"]
     assert claims.marked is None
     assert claims.episodes == []
+
+
+def test_the_last_of_very_many_nets_is_marked(seen):
+    claims = seen["claims"]["search_over_many_nets"]
+    assert claims.marked.steps == 2
+    assert claims.marked.model_id == 99
+    assert claims.architecture.parameters == 5 * 101 + 101 + 101 * 3 + 3
+    assert claims.notes == []
+
+
+def test_what_cannot_be_recorded_does_not_end_the_code(seen):
+    claims = seen["claims"]["tensors_without_memory"]
+    assert any("could not be recorded" in note for note in claims.notes)
+
+
+def test_a_net_that_exits_ends_only_its_own_way_of_predicting(seen):
+    attempts = {a.method: a for a in seen["heldout"]["exits_when_asked"].attempts}
+    assert list(attempts) == ["predict", "input-map", "replay"]
+    assert attempts["replay"].reason == "SystemExit: 0"

@@ -6,6 +6,7 @@ import numpy as np
 
 from grader.evidence.model import CellError, CellRecord
 from grader.grade.model import (
+    ContradictionResult,
     CriterionResult,
     CurveData,
     HeldOutResult,
@@ -249,6 +250,15 @@ def ellipse_task() -> TaskReport:
         curve=curve(0.3, 0.001, baseline=None, loss="binary_cross_entropy"),
         pictures=[Picture(kind="ellipses", images=images, image_shape=[128, 128, 3], truth=truth, predicted=predicted)],
     )
+
+
+def contradicted_task() -> TaskReport:
+    """All points, and two pairs of facts that do not go together."""
+    slow = "The log says 600,000 optimiser steps, yet the run used 0.3 s of processor time."
+    shared = "The log says that 61 rows were shared, yet it counts only 60 of them."
+    found = [ContradictionResult(id=n, sentence=s) for n, s in (("steps-and-time", slow), ("shared-rows", shared))]
+    result = species_task(points=100).result
+    return TaskReport(result=result.model_copy(update={"contradictions": found, "status": TaskStatus.NEEDS_REVIEW}))
 
 
 def half_task() -> TaskReport:

@@ -5,10 +5,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from report_examples import students
+from report_examples import contradicted_task, species_task, students
 
 from grader import __version__
-from grader.grade.model import RESULT_SCHEMA_VERSION
+from grader.grade.model import RESULT_SCHEMA_VERSION, StudentReport
 from grader.report.document import document, schema
 
 
@@ -31,6 +31,7 @@ def test_document_has_the_published_shape() -> None:
         "status",
         "criteria",
         "diagnoses",
+        "contradictions",
         "held_out",
         "model",
         "timing",
@@ -66,3 +67,13 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for item in value for text in _texts(item)]
     return [value] if isinstance(value, str) else []
+
+
+def test_contradictions_are_listed_and_validate() -> None:
+    """Each with its id and its sentence; without any the list is empty."""
+    made = document([StudentReport(student="a", tasks=[contradicted_task(), species_task()])])
+    jsonschema.validate(made, schema(), cls=jsonschema.Draft202012Validator)
+    odd, sound = made["submissions"][0]["tasks"]
+    assert [found["id"] for found in odd["contradictions"]] == ["steps-and-time", "shared-rows"]
+    assert "yet the run used 0.3 s" in odd["contradictions"][0]["sentence"]
+    assert (odd["status"], sound["contradictions"]) == ("needs-review", [])

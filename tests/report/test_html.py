@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_examples import ellipse_task, half_task, mass_task, reference, students
+from report_examples import contradicted_task, ellipse_task, half_task, mass_task, reference, species_task, students
 
 from grader.errors import UsageError
 from grader.grade.model import StudentReport
@@ -227,3 +227,14 @@ def test_the_graders_own_failure_is_no_zero_on_the_page() -> None:
     marks = [text.strip() for text in page.text["strong"]]
     assert marks[-1] == "–"
     assert any("100 points still open" in text for text in page.text["span"])
+
+
+def test_facts_that_do_not_go_together_have_a_box_of_their_own() -> None:
+    """It names both facts and no guilt; without any there is no box."""
+    text = render_student(StudentReport(student="a", tasks=[contradicted_task()]))
+    page = Page(text)
+    assert "For a person to look at" in page.text["h3"]
+    assert any("600,000 optimiser steps, yet" in item for item in page.text["li"])
+    assert [a["class"] for a in page.every("section") if "look" in a.get("class", "")] == ["card look"]
+    assert "cheat" not in text.lower()
+    assert "For a person to look at" not in render_student(StudentReport(student="a", tasks=[species_task()]))

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from report_examples import ellipse_task, half_task, mass_task, species_task, students
+from report_examples import contradicted_task, ellipse_task, half_task, mass_task, species_task, students
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -61,6 +61,15 @@ def test_the_graders_own_failure_is_not_a_zero() -> None:
     assert "100 points are still open" in text
 
 
+def test_facts_that_do_not_go_together_are_shown_without_blame() -> None:
+    text = " ".join(printed([StudentReport(student="a", tasks=[contradicted_task()])]).split())
+    for words in ("For a person to look at", "- The log says 600,000 optimiser steps", "no points were taken away"):
+        assert words in text, words
+    assert "100 of 100" in text
+    assert "cheat" not in text.lower()
+    assert "For a person to look at" not in printed([StudentReport(student="a", tasks=[species_task()])])
+
+
 def rows(reports: list[StudentReport]) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(gradebook(reports), newline="")))
 
@@ -102,3 +111,12 @@ def test_open_points_are_what_a_person_decides() -> None:
         timing=Timing(wall_s=0),
     )
     assert open_points(TaskReport(result=lost).result) == 100
+
+
+def test_the_gradebook_counts_contradictions() -> None:
+    [odd, sound] = rows(
+        [StudentReport(student=n, tasks=[t]) for n, t in (("a", contradicted_task()), ("b", species_task()))]
+    )
+    assert odd["status"] == "penguins-classification: needs-review (2 contradictions)"
+    assert (odd["total"], odd["open"]) == ("100", "0")
+    assert sound["status"] == "marked"

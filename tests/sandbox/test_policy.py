@@ -1,6 +1,7 @@
 """The bubblewrap policy as data: what is bound, in which order, what is hidden, and that nothing of the host leaks."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -69,7 +70,8 @@ def test_no_home_no_root_and_no_whole_etc(spec: JobSpec, interpreter: Interprete
     argv = bubblewrap_argv(spec, interpreter)
     sources = {s for o in ("--ro-bind", "--ro-bind-try", "--bind") for s, _ in triples(argv, o)}
     allowed = (*policy.SYSTEM_FOLDERS, *(str(p) for p in interpreter.prefixes), str(spec.layout.base))
-    assert all(s.startswith("/etc/") or s.startswith(allowed) for s in sources)
+    own = {*(f"/proc/{name}" for name in policy.KERNEL_SETTINGS), "/dev/null"}
+    assert all(s.startswith("/etc/") or s.startswith(allowed) for s in sources - own)
     assert not {"/", "/etc", "/home", "/root", "/tmp", "/run", "/var"} & sources
     assert not {"/etc/passwd", "/etc/shadow", "/etc/resolv.conf"} & sources
 
@@ -105,6 +107,17 @@ def test_an_installed_grader_is_hidden_after_the_interpreter_is_bound(spec: JobS
     """Else the rubric's private part and the reference solutions could be read."""
     argv = bubblewrap_argv(spec, interpreter)
     assert place(argv, "--tmpfs", str(interpreter.package)) > place(argv, "--ro-bind", str(interpreter.prefixes[0]))
+
+
+def test_copies_of_the_graders_files_are_hidden_too(spec: JobSpec, interpreter: Interpreter, tmp_path: Path) -> None:
+    """An editable install lies in the checkout, and its bundled rubrics and solutions in the environment as well."""
+    site_packages = interpreter.prefixes[0] / "lib" / "site-packages"
+    (site_packages / "grader" / "_data").mkdir(parents=True)
+    (tmp_path / "other" / "grader").mkdir(parents=True)
+    assert policy._copies([site_packages, tmp_path / "other"]) == (site_packages / "grader",)
+    argv = bubblewrap_argv(spec, replace(interpreter, copies=(site_packages / "grader",)))
+    bound = place(argv, "--ro-bind", str(interpreter.prefixes[0]))
+    assert bound < place(argv, "--tmpfs", str(site_packages / "grader"))
 
 
 def test_masks_and_hides_come_last_and_the_probe_has_its_place(tmp_path: Path, interpreter: Interpreter) -> None:

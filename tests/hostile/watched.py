@@ -1,0 +1,99 @@
+"""Runs a command and says afterwards what it left behind and how much memory it took.
+
+Usage: python watched.py REPORT COMMAND... Writes a JSON document to REPORT: ``code``, ``peak_mib`` (memory of the
+command's own processes together, those in a sandbox not counted), ``processes`` (that outlived it), ``mounts`` (new
+ones below the report's folder, where the command has all its files; others on this machine may mount elsewhere),
+``seen`` (ids of its own processes).
+"""
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: orphans of the command become children of this process
+PATIENCE_S = 30.0
+STEP_S = 0.5
+
+
+def main(report: str, *command: str) -> None:
+    """Run the command and write the report."""
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    before = mounts(Path(report).parent)
+    process = subprocess.Popen(command)
+    peak, seen = 0.0, {process.pid}
+    while process.poll() is None:
+        own = outside_sandboxes()
+        peak = max(peak, memory(own))
+        seen |= {p.pid for p in own}
+        time.sleep(STEP_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while (left := others()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    document = {
+        "code": process.returncode,
+        "peak_mib": round(peak),
+        "seen": sorted(seen),
+        "processes": [describe(p) for p in left],
+        "mounts": sorted(mounts(Path(report).parent) - before),
+    }
+    Path(report).write_text(json.dumps(document))
+
+
+def mounts(folder: Path) -> set[str]:
+    """Mounts of this namespace that have to do with the folder."""
+    return {line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line}
+
+
+def others() -> list[psutil.Process]:
+    """Descendants that live."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def outside_sandboxes() -> list[psutil.Process]:
+    """Descendants in this process namespace."""
+    here = Path("/proc/self/ns/pid").readlink()
+    found = []
+    for process in others():
+        try:
+            if Path(f"/proc/{process.pid}/ns/pid").readlink() == here:
+                found.append(process)
+        except OSError:
+            continue
+    return found
+
+
+def memory(processes: list[psutil.Process]) -> float:
+    """MiB, shared pages counted once."""
+    total = 0
+    for process in processes:
+        try:
+            total += process.memory_full_info().pss
+        except (psutil.Error, OSError):
+            continue
+    return total / 2**20
+
+
+def describe(process: psutil.Process) -> str:
+    """What it is."""
+    try:
+        return " ".join(process.cmdline())[:200]
+    except psutil.Error:
+        return f"process {process.pid}"
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    main(*sys.argv[1:])
