@@ -1,6 +1,5 @@
 """``grader check``: marks one's own work, or a student's, and says what to fix first."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -92,5 +91,5 @@ def check(
             page = site / folder.page_names([reports[0].student])[0]
     terminal.print_reports(reports, results, page=page, note=held_out_note(key))
     if as_json:
-        typer.echo(json.dumps(document.document(reports)))
+        typer.echo(document.printed(reports))
     raise typer.Exit(verdict(reports, fail_under))

@@ -71,7 +71,7 @@ def write(reports: Sequence[StudentReport], out: Path, *, title: str, note: str)
 def finish(reports: Sequence[StudentReport], code: int, *, as_json: bool) -> None:
     """Print the document if it was asked for, and leave with ``code``."""
     if as_json:
-        typer.echo(json.dumps(document.document(reports)))
+        typer.echo(document.printed(reports))
     raise typer.Exit(code)
 
 

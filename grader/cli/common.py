@@ -14,7 +14,7 @@ from rich.text import Text
 from grader.errors import EnvironmentProblem, EvidenceError, GraderError, UsageError
 from grader.grade.model import StudentReport
 from grader.limits import GIB, RunLimits
-from grader.report.text import clean_text
+from grader.report.text import terminal_text
 from grader.tasks import DEFAULT_KEY
 from grader.tasks.data import VARIABLE
 from grader.types import Device, Isolation, TaskId, TaskStatus
@@ -78,9 +78,8 @@ def err_console() -> Console:
 
 
 def say(console: Console, sentence: str, *, style: str = "") -> None:
-    """Print text of any origin on one line: no markup, no control sequences, what the terminal cannot show as ``?``."""
-    safe = clean_text(sentence, lines=False).encode(console.encoding, "replace").decode(console.encoding, "replace")
-    console.print(Text(safe, style=style), soft_wrap=not console.is_terminal)
+    """Print text of any origin on one line: no markup, control sequence or command; ``?`` for what cannot be shown."""
+    console.print(Text(terminal_text(sentence, console.encoding), style=style), soft_wrap=not console.is_terminal)
 
 
 def exits(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -1,5 +1,6 @@
 """The public JSON document of a marked set of submissions, and its JSON Schema."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -82,6 +83,11 @@ def document(reports: Sequence[StudentReport]) -> dict[str, Any]:
     whole = Document(tool=Tool(version=__version__), submissions=[_submission(report) for report in reports])
     dumped: dict[str, Any] = _cleaned(whole.model_dump(mode="json"))
     return dumped
+
+
+def printed(reports: Sequence[StudentReport]) -> str:
+    """The document on one line of a log: continuous integration services take ``##[`` anywhere for a command."""
+    return json.dumps(document(reports)).replace("##", "#\\u0023")
 
 
 def schema() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from grader.grade.model import CriterionResult, StudentReport, TaskResult
 from grader.report.priorities import fix_first, open_points, totals
-from grader.report.text import clean_text, measured, points, task_title
+from grader.report.text import clean_text, measured, points, task_title, terminal_text
 from grader.types import CellStatus, Status, TaskStatus
 
 WIDTH = 80
@@ -144,10 +144,7 @@ def _line(console: Console, text: str, *, style: str = "", whole: bool = False) 
 
 def _text(console: Console, text: str, *, style: str = "") -> Text:
     indent = text[: len(text) - len(text.lstrip(" "))]
-    clean = indent + clean_text(text, lines=False, limit=MAX_LINE)
-    return Text(
-        clean.encode(console.encoding, "replace").decode(console.encoding, "replace"), style=style, overflow="fold"
-    )
+    return Text(indent + terminal_text(text, console.encoding, limit=MAX_LINE), style=style, overflow="fold")
 
 
 def _unicode(console: Console) -> bool:

@@ -17,6 +17,7 @@ _INVISIBLE = re.compile(
 )
 _UNPRINTABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_COMMANDS = re.compile(r"(?<=:)(?=:[A-Za-z])|(?<=#)(?=#\w*\[)")  # ::error, ##[error], ##vso[...]
 _DELETE = 0x7F
 _LATIN_CONTROLS = 0x80
 
@@ -39,6 +40,16 @@ def clean_text(text: str, *, lines: bool = True, limit: int | None = None) -> st
     if limit is not None and len(text) > limit:
         return f"{text[:limit]}… ({len(text) - limit:,} more characters)"
     return text
+
+
+def terminal_text(text: str, encoding: str, *, limit: int | None = None) -> str:
+    """``text`` on one line for a terminal or the log of a continuous integration service.
+
+    Characters that ``encoding`` lacks become ``?``. Services take ``::error`` at the start of a line, and ``##[error]``
+    anywhere, for a command; a blank is put between such marks wherever they stand, since wrapping may begin a line.
+    """
+    clean = _COMMANDS.sub(" ", clean_text(text, lines=False, limit=limit))
+    return clean.encode(encoding, "replace").decode(encoding, "replace")
 
 
 def _control_picture(match: re.Match[str]) -> str:

@@ -26,7 +26,6 @@ from grader.sandbox.policy import (
 )
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts
 from grader.sandbox.reaper import reaper
-from grader.sandbox.reaper import reaper
 from grader.sandbox.seccomp import program
 from grader.types import Exit
 

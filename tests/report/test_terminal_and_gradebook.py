@@ -70,6 +70,16 @@ def test_facts_that_do_not_go_together_are_shown_without_blame() -> None:
     assert "For a person to look at" not in printed([StudentReport(student="a", tasks=[species_task()])])
 
 
+@pytest.mark.parametrize("before", range(70))
+def test_no_line_is_a_command_wherever_it_is_wrapped(before: int) -> None:
+    """A continuous integration service takes ``::error::`` at the start of a line for one, ``##[error]`` anywhere."""
+    said = f"{'x' * before} ::error file=a::b {'y' * before}::set-output name=a::b ##[error]c ##vso[d]e"
+    text = printed([StudentReport(student="::error::x", tasks=[], problems=[said])])
+    assert [line for line in text.splitlines() if line.lstrip().startswith("::")] == []
+    assert "##[" not in text and "##vso[" not in text
+    assert "error file=a" in " ".join(text.split())
+
+
 def rows(reports: list[StudentReport]) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(gradebook(reports), newline="")))
 
