@@ -29,7 +29,8 @@ NOT_REACHED = "The run was interrupted before this file was marked; run the same
 @dataclass(frozen=True)
 class Settings:
     """How submissions are run and marked. ``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours;
-    ``store``: a folder in which runs are kept, and looked up before a file is run again, unless ``fresh``."""
+    ``store``: a folder in which runs are kept, and looked up before a file is run again, unless ``fresh``.
+    ``private``: further folders that no submission may see."""
 
     isolation: Isolation = Isolation.AUTO
     device: Device = Device.AUTO
@@ -41,6 +42,7 @@ class Settings:
     rubrics_dir: Path | None = None
     store: Path | None = None
     fresh: bool = False
+    private: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,13 +133,29 @@ def run_file(work: Work) -> tuple[Evidence, World]:
         limits=settings.limits,
         device=devices.resolve(settings.device).value,
         seed=settings.seed,
+        hides=_private(work, world),
     )
     evidence = _with_note(evidence, about_isolation)
     if settings.key != tasks.DEFAULT_KEY:
         evidence = discreet(evidence)
     if settings.store is not None and evidence.document.host.exit is not Exit.NOT_STARTED:
-        keep(settings.store, key, evidence)
+        evidence = _kept(settings.store, key, evidence)
     return evidence, world
+
+
+def _private(work: Work, world: World) -> list[Path]:
+    """Folders of the host that no submission may see: those of all submissions, of data, of runs, and of reports."""
+    settings, root = work.settings, work.file.root
+    named = [root, root.parent, settings.data_dir, settings.store, settings.rubrics_dir, *settings.private]
+    return [*(path.absolute() for path in named if path is not None), world.training_dir.parent, world.heldout_dir]
+
+
+def _kept(store: Path, key: str, evidence: Evidence) -> Evidence:
+    try:
+        keep(store, key, evidence)
+    except GraderError as problem:
+        return _with_note(evidence, str(problem))
+    return evidence
 
 
 def to_be_run(submissions: Sequence[Submission], settings: Settings) -> int:

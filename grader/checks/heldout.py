@@ -27,8 +27,11 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     gap = _gap(ctx, measured)
     if measured.method is Method.RECORDED_VALIDATION:
         told = f"{found} These are outputs on your own validation data: the net could not be run on new data."
-        missing = "Only a part of the points can be given for them; the rest stays open until a person has looked."
-        return review(aim=aim, found=told, gap=missing, share=measured.share * params["recorded_share"])
+        most = percent(params["recorded_share"])
+        missing = (
+            f"All points stay open until a person has looked; at most {most} of them can be given for such outputs."
+        )
+        return review(aim=aim, found=told, gap=missing)
     return graded(measured.share, aim=aim, found=found, gap=gap, next=_next(ctx, measured))
 
 

@@ -77,6 +77,7 @@ def batch(
         limits=run_limits(time_limit, memory_limit),
         store=store or cache_dir() / "runs",
         fresh=fresh,
+        private=(path.absolute(), out.absolute()),
     )
     title = f"Marks: {path.resolve().name}"
     count = workers or classes.default_workers()

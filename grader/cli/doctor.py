@@ -1,6 +1,7 @@
 """``grader doctor``: what this machine has for grading, and the command that mends what is missing."""
 
 import importlib.util
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ def _isolation(*, attack: bool) -> Iterator[Finding]:
     sandbox, reason = choose(Isolation.AUTO)
     if not reason:
         yield Finding("ok", f"isolation: {sandbox.name}")
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            yield Finding("note", "isolation: run as root; as another user the code inside has still less to gain.")
     else:
         yield Finding("note", f"isolation: none, so only check your own files. {reason}")
     if attack:

@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from dataclasses import asdict
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -24,8 +26,12 @@ from grader.limits import MAX_ARRAY_BYTES, MAX_ARRAYS, MIB, RunLimits
 DOCUMENT = "evidence.json"
 MAX_DOCUMENT = 64 * MIB  # cells with their tracebacks included
 NAME = re.compile(r"[a-z_]{1,40}")
-PROBE = Path(__file__).resolve().parent.parent / "probe"
-PACKAGES = ("torch", "torchvision", "numpy", "pandas", "ipykernel")  # whose versions may change a run
+ARRAYS = "arrays.json"  # SHA-256 of every array file, so that a lost or damaged one is noticed
+SOURCES = ("probe", "intake", "sandbox", "predictions", "execute")  # parts of the grader that may change a run
+PACKAGES = (  # and packages
+    *("torch", "torchvision", "numpy", "pandas", "ipykernel", "nbclient", "scikit-learn", "scikit-image"),
+    *("palmerpenguins", "matplotlib"),
+)
 
 
 def save(evidence: Evidence, folder: Path) -> None:
@@ -33,10 +39,13 @@ def save(evidence: Evidence, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", dir=folder.parent))
     try:
+        digests = {}
         for name, array in evidence.arrays.items():
             if NAME.fullmatch(name) is None:
                 raise EvidenceError(f"An array of the run has the odd name {name[:40]!r}.")
             np.save(made / f"{name}.npy", array, allow_pickle=False)
+            digests[name] = _digest(made / f"{name}.npy")
+        (made / ARRAYS).write_text(json.dumps(digests), encoding="utf-8")
         (made / DOCUMENT).write_text(evidence.document.model_dump_json(indent=1), encoding="utf-8")
         _put_in_place(made, folder)
     finally:
@@ -60,10 +69,21 @@ def load(folder: Path) -> Evidence:
         document = EvidenceDocument.model_validate(content)
     except ValidationError as problem:
         raise EvidenceError(f"{folder / DOCUMENT} is of another version or damaged; run the file again.") from problem
-    files = sorted(folder.glob("*.npy"))
-    if len(files) > MAX_ARRAYS:
-        raise EvidenceError(f"{folder} holds more than {MAX_ARRAYS} arrays.")
-    return Evidence(document, {f.stem: _array(f) for f in files if NAME.fullmatch(f.stem)})
+    digests = parse_json(read_bytes(folder / ARRAYS, MAX_DOCUMENT), ARRAYS)
+    if not isinstance(digests, dict) or len(digests) > MAX_ARRAYS or not all(map(NAME.fullmatch, digests)):
+        raise EvidenceError(f"{folder / ARRAYS} is damaged; run the file again.")
+    arrays = {}
+    for name, digest in digests.items():
+        path = folder / f"{name}.npy"
+        arrays[name] = _array(path)
+        if _digest(path) != digest:
+            raise EvidenceError(f"{path} is damaged; run the file again.")
+    return Evidence(document, arrays)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
 
 
 def _array(path: Path) -> Array:
@@ -81,27 +101,30 @@ def run_key(  # noqa: PLR0913  all but two by name
     seed: int = 0,
     limits: RunLimits = RunLimits(),  # noqa: B008  frozen
 ) -> str:
-    """SHA-256 (hex) over everything a run depends on: the files, the world's digest, the settings, the probe and the
-    versions of the packages. Two runs of one key need not both be done."""
+    """SHA-256 (hex) over everything a run depends on: the files, the world's digest, the settings, the parts of the
+    grader that run or observe, and the versions of Python and packages. Two runs of one key need not both be done."""
     parts = {
         "schema": SCHEMA_VERSION,
         "student": student,
         "file": [file.digest, str(file.task), file.path.name, file.kind],
         "world": world,
         "settings": [isolation, device, seed, asdict(limits)],
-        "probe": _probe_digest(),
-        "packages": [_version(name) for name in PACKAGES],
+        "grader": _sources_digest(),
+        "packages": [sys.version, *(_version(name) for name in PACKAGES)],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _probe_digest() -> str:
+@lru_cache(maxsize=1)
+def _sources_digest() -> str:
     digest = hashlib.sha256()
-    for path in sorted(PROBE.rglob("*.py")):
-        digest.update(path.relative_to(PROBE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    package = Path(__file__).resolve().parent.parent
+    for path in sorted(path for part in SOURCES for path in (package / part).rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=len(PACKAGES))
 def _version(name: str) -> str:
     try:
         return metadata.version(name)

@@ -23,4 +23,7 @@ def discreet(evidence: Evidence) -> Evidence:
         ]
         heldout = heldout.model_copy(update={"attempts": attempts, "notes": []})
     problems = [f"{FAILED}: {HIDDEN}" if problem.startswith(FAILED) else problem for problem in document.problems]
-    return replace(evidence, document=document.model_copy(update={"heldout": heldout, "problems": problems}))
+    changes: dict[str, object] = {"heldout": heldout, "problems": problems}
+    if problems != document.problems:  # also by how it ends a process can tell something
+        changes["host"] = document.host.model_copy(update={"sentence": "", "exit_code": None, "signal": None})
+    return replace(evidence, document=document.model_copy(update=changes))

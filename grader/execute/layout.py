@@ -50,9 +50,12 @@ def remove(layout: JobLayout) -> None:
 
 
 def copy_probe(layout: JobLayout) -> Path:
-    """Copy the probe as the package ``grader_probe``; its folder."""
+    """Copy the probe as the package ``grader_probe``; its folder. Raises ``EnvironmentProblem``."""
     target = layout.base / "probe" / "grader_probe"
-    shutil.copytree(PROBE_SOURCE, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    try:
+        shutil.copytree(PROBE_SOURCE, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    except (OSError, shutil.Error) as problem:
+        raise EnvironmentProblem(f"No run could be set up in {layout.base.parent}: is its disk full?") from problem
     return target
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grader.errors import EvidenceError, SandboxUnavailable
+from grader.errors import EnvironmentProblem, EvidenceError, SandboxUnavailable
 from grader.evidence import reader
 from grader.evidence.bundle import Array, Evidence
 from grader.evidence.model import CellRecord, Claims, EvidenceDocument, HeldOutClaims, HostFacts
@@ -19,13 +20,14 @@ from grader.execute.kernel import Kernel, Outcome
 from grader.execute.scrub import scrub
 from grader.execute.text import plain
 from grader.intake.submission import Cell, TaskFile
-from grader.limits import RunLimits
+from grader.limits import MIB, RunLimits
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts, RunningJob, Sandbox
 from grader.tasks.model import World
 from grader.types import CellStatus, Exit
 
 CALL = '__import__("grader_probe").{}()'
 START_S = 240.0
+SPARE = 4 * MIB  # free room on the job's disk below which its files may be incomplete
 EMPTY_REPLY = Outcome(CellStatus.NOT_RUN)
 
 
@@ -57,16 +59,20 @@ def run(  # noqa: PLR0913  all but two by name
     limits: RunLimits = RunLimits(),  # noqa: B008  frozen
     device: str = "cpu",
     seed: int = 0,
+    hides: Sequence[Path] = (),
 ) -> Evidence:
     """Run ``file`` in ``sandbox`` and return the evidence; what the student's code does is never an exception.
 
-    ``limits.wall_s`` bounds the student's cells together; the probe's steps after them have ``finish_s`` each. Raises
-    ``SandboxUnavailable`` if the sandbox cannot be set up, ``EnvironmentProblem`` if the job's folders cannot.
+    ``limits.wall_s`` bounds the student's cells together; the probe's steps after them have ``finish_s`` each.
+    ``hides``: folders of the host that the code must not see even if they lie below one that it sees. Raises
+    ``SandboxUnavailable`` if the sandbox cannot be set up, ``EnvironmentProblem`` if the job's folders cannot be made,
+    or if their disk was full at the end, so that it cannot be told what the code would have written.
     """
     layout = layouts.make()
     session = Session(file, world, layout, limits)
     try:
-        job_facts = _run_in(session, sandbox, device=device, seed=seed)
+        job_facts = _run_in(session, sandbox, device=device, seed=seed, hides=hides)
+        _require_room(layout)
     finally:
         layouts.remove(layout)
     facts = _host_facts(session, job_facts, sandbox.name, device=device, seed=seed)
@@ -83,6 +89,14 @@ def run(  # noqa: PLR0913  all but two by name
         notes=[n[:2000] for n in [*file.notes, *world.notes, *session.notes]][:32],
     )
     return Evidence(document, session.arrays)
+
+
+def _require_room(layout: JobLayout) -> None:
+    if shutil.disk_usage(layout.base).free < SPARE:
+        raise EnvironmentProblem(
+            f"The disk of {layout.base.parent} was full when the run ended, so it cannot be marked. Make room there, or"
+            " set TMPDIR to another folder, and run it again."
+        )
 
 
 def _host_facts(session: Session, job: RunFacts, isolation: str, *, device: str, seed: int) -> HostFacts:
@@ -106,7 +120,7 @@ def _host_facts(session: Session, job: RunFacts, isolation: str, *, device: str,
     )
 
 
-def _run_in(session: Session, sandbox: Sandbox, *, device: str, seed: int) -> RunFacts:
+def _run_in(session: Session, sandbox: Sandbox, *, device: str, seed: int, hides: Sequence[Path]) -> RunFacts:
     file, layout = session.file, session.layout
     session.notes += layouts.copy_submission(file, layout) + layouts.shadowing(file)
     session.notes += scrub(layout.work, session.world)
@@ -123,6 +137,7 @@ def _run_in(session: Session, sandbox: Sandbox, *, device: str, seed: int) -> Ru
         env=environment(device),
         read_only=[probe],
         masks=session.world.masks,
+        hides=[*hides, layout.base.parent],
         limits=replace(limits, wall_s=limits.wall_s + 3 * limits.finish_s + START_S),
         device=device,
     )

@@ -106,7 +106,7 @@ def _submission(report: StudentReport) -> SubmissionDocument:
 def _task(result: TaskResult) -> TaskDocument:
     return TaskDocument(
         task=result.task,
-        file=result.file,
+        file=clean_text(result.file, lines=False),
         points=result.points,
         max_points=result.max_points,
         status=result.status,
@@ -123,7 +123,10 @@ def _task(result: TaskResult) -> TaskDocument:
 
 def _cell(cell: CellRecord) -> CellDocument:
     error = cell.error
-    shown = None if error is None else ErrorDocument(name=error.name, message=error.message, traceback=error.traceback)
+    shown = None
+    if error is not None:
+        name = clean_text(error.name, lines=False)
+        shown = ErrorDocument(name=name, message=error.message, traceback=error.traceback)
     return CellDocument(index=cell.index, status=cell.status, error=shown)
 
 

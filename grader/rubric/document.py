@@ -13,6 +13,7 @@ MAX_BYTES = 65_536  # read in a second or two, whatever they hold
 MAX_PLAIN = 400  # characters of a number or of a text without quotes: PyYAML takes very long to tell them apart
 MAX_QUOTED = 60  # characters of a key or a value that are repeated in a sentence
 MAX_NODES = 20_000
+MAX_DEPTH = 20
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+\Z")  # YAML 1.1 takes 1e-3 for text
 Path_ = tuple[str | int, ...]
 
@@ -86,6 +87,17 @@ def read_yaml(path: Path) -> Document:
 
 class _Loader(yaml.SafeLoader):
     """Nothing but nodes are taken from it."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A node and those in it, as long as they are not nested too deeply."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} levels deep")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         """The tag of a node; a long text without quotes is refused before it is compared with all forms of numbers."""

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import threading
+import uuid
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ import psutil
 
 from grader.errors import SandboxUnavailable
 from grader.sandbox import cgroups
-from grader.sandbox.job import Control, SupervisedJob, wait_gone
+from grader.sandbox.job import MARK, Control, SupervisedJob, wait_gone
 from grader.sandbox.policy import (
     IDENTITY,
     ISOLATING,
@@ -69,7 +70,8 @@ class Bubblewrap:
         argv[1:1] = ["--json-status-fd", str(write_end)]
         argv[1:1] = [] if filter_end is None else ["--seccomp", str(filter_end)]
         group = cgroups.make(spec.limits)
-        early = reaper().note(group=group)  # until the job's processes are known and noted with it
+        mark = (MARK, uuid.uuid4().hex)
+        early = reaper().note(group=group, mark=mark)  # until the job's processes are known and noted with it
         argv = [*(group.enter() if group is not None else []), *argv]
         try:
             popen = subprocess.Popen(
@@ -77,7 +79,7 @@ class Bubblewrap:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env={"PATH": "/usr/bin:/bin"},
+                env={"PATH": "/usr/bin:/bin", mark[0]: mark[1]},
                 cwd="/",
                 pass_fds=passed,
                 start_new_session=True,

@@ -16,6 +16,7 @@ from grader.sandbox.reaper import reaper
 from grader.sandbox.watchdog import Watchdog
 from grader.types import Exit
 
+MARK = "GRADER_JOB"  # an environment variable by which a job's processes are found again
 TAIL_BYTES = 8_192  # of what the process wrote to its own stdout and stderr
 GRACE_S = 5.0
 STARVED = (

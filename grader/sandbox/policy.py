@@ -238,9 +238,11 @@ def _hidden(interpreter: Interpreter, spec: JobSpec) -> list[str]:
     if (package.parent / "pyproject.toml").exists():
         own += [package.parent / name for name in CHECKOUT]
     words: list[str] = []
+    visible = visible_folders(interpreter)
     for folder in [*own, *spec.hides]:
         for path in dict.fromkeys([folder, folder.resolve()]):
-            if path.is_dir() and _below(path, visible_folders(interpreter)):
+            needed = any(Path(name).is_relative_to(path) for name in visible)  # nothing would run without it
+            if path.is_dir() and _below(path, visible) and not needed:
                 words += ["--perms", "0555", "--size", "4096", "--tmpfs", str(path)]
     return words
 

@@ -12,12 +12,11 @@ import psutil
 
 from grader.errors import SandboxUnavailable
 from grader.sandbox import cgroups
-from grader.sandbox.job import Control, SupervisedJob, runs, wait_gone
+from grader.sandbox.job import MARK, Control, SupervisedJob, runs, wait_gone
 from grader.sandbox.policy import limited, user_base
 from grader.sandbox.protocol import JobLayout, JobSpec
 from grader.sandbox.reaper import reaper
 
-MARK = "GRADER_JOB"  # an environment variable by which a job's processes are found again after they left its session
 KEPT = (
     *("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"),
     *("SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS"),

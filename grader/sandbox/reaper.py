@@ -100,8 +100,11 @@ def main() -> None:
     """The reaper's own work."""
     noted: dict[int, Mapping[str, Any]] = {}
     for line in sys.stdin.buffer:
-        words = json.loads(line)
-        number = words.pop("number")
+        try:
+            words = json.loads(line)
+            number = words.pop("number")
+        except (ValueError, KeyError):  # cut off with its writer
+            continue
         if words:
             noted[number] = words
         else:

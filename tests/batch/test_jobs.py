@@ -1,6 +1,10 @@
 """Jobs end in any order; a failing or dying one costs itself a reason and nothing else."""
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +49,20 @@ def test_an_interrupt_keeps_what_is_done(workers):
     with pytest.raises(KeyboardInterrupt):
         done.extend((number, result) for number, result, _ in ran)
     assert done == [(0, 0), (1, 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_an_interrupt_ends_the_jobs_that_wait_in_the_workers_too(tmp_path):
+    """A pool hands out more jobs than it runs at once; after Ctrl-C none of them is begun."""
+    program = Path(__file__).with_name("interrupted_batch.py")
+    batch = subprocess.Popen([sys.executable, str(program), str(tmp_path)], start_new_session=True)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(batch.pid, signal.SIGINT)
+    assert batch.wait(timeout=60) == 130
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_no_jobs():

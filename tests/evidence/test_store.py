@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from grader.errors import EvidenceError
+from grader.evidence import kept
 from grader.evidence.bundle import Evidence
 from grader.evidence.model import CellRecord, EvidenceDocument, HostFacts
 from grader.evidence.store import load, run_key, save
@@ -49,6 +50,25 @@ def test_odd_array_names_are_never_written(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError):
         save(Evidence(evidence().document, {"../x": np.zeros(1)}), tmp_path / "k")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["lost", "changed", "list lost", "list changed"])
+def test_a_lost_or_changed_array_is_noticed(tmp_path: Path, damage: str) -> None:
+    """Marks must not be made of a part of a run; such a run is done again."""
+    save(evidence(), kept.place(tmp_path, "abc"))
+    assert kept.recall(tmp_path, "abc") is not None
+    array, names = (kept.place(tmp_path, "abc") / name for name in ("train_inputs.npy", "arrays.json"))
+    if damage == "lost":
+        array.unlink()
+    elif damage == "changed":
+        array.write_bytes(array.read_bytes()[:-1] + b"!")
+    elif damage == "list lost":
+        names.unlink()
+    else:
+        names.write_text('{"../x": ""}')
+    with pytest.raises(EvidenceError):
+        load(kept.place(tmp_path, "abc"))
+    assert kept.recall(tmp_path, "abc") is None
 
 
 def test_missing_and_damaged_evidence_say_so(tmp_path: Path) -> None:

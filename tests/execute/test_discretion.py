@@ -40,6 +40,14 @@ def test_reasons_notes_and_problems_of_the_held_out_step_are_hidden() -> None:
     assert after.arrays is before.arrays
 
 
+def test_how_the_process_ended_in_that_step_is_hidden_too() -> None:
+    """An exit code is a byte that carries something out."""
+    before = evidence(None, [f"{FAILED}: DeadKernel."])
+    host = before.document.host.model_copy(update={"sentence": "It ended with exit code 77.", "exit_code": 77})
+    before = Evidence(before.document.model_copy(update={"host": host}), before.arrays)
+    assert "77" not in discreet(before).document.model_dump_json()
+
+
 def test_a_run_without_the_step_stays_as_it_is() -> None:
     """There is nothing to hide."""
     before = evidence(None, ["No more."])

@@ -13,6 +13,7 @@ from grader.limits import MIB, RunLimits
 from grader.sandbox.choose import choose
 from grader.sandbox.process import LocalProcess
 from grader.sandbox.protocol import Sandbox
+from grader.sandbox.reaper import reaper
 from grader.tasks import build_world
 from grader.tasks.model import World
 from grader.types import CellStatus, Exit, Isolation, TaskId
@@ -64,6 +65,7 @@ def execute(world: World, tmp_path: Path) -> Execute:
         file = TaskFile(TaskId.PENGUINS_CLASSIFICATION, path, path.parent, kind, cells, "d")  # type: ignore[arg-type]
         used = limits or RunLimits(cell_s=60, finish_s=60)
         sandbox = box or choose(Isolation.AUTO)[0]
+        reaper()  # started once for this process
         before = set(psutil.Process().children(recursive=True))  # the test runner may have helpers of its own
         evidence = run(file, "ada", world=world, sandbox=sandbox, limits=used)
         assert set(psutil.Process().children(recursive=True)) <= before

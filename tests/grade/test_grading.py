@@ -51,7 +51,7 @@ def test_open_points_are_neither_given_nor_lost_silently():
 
 def test_recorded_validation_is_marked_as_such():
     result = marked(context(guess=predictions(SPECIES, method=Method.RECORDED_VALIDATION))).result
-    assert (result.points, result.status) == (85.0, TaskStatus.NEEDS_REVIEW)
+    assert (result.points, result.status) == (70.0, TaskStatus.NEEDS_REVIEW)
     assert any("validation data" in note for note in result.notes)
 
 

@@ -173,7 +173,7 @@ heldout.write_arrays = claims.write_arrays = writing.write_arrays = forged
         {FILE: WEAK + DIES_AFTER_VALIDATION},
         statuses=(TaskStatus.NEEDS_REVIEW,),
         says="These are outputs on your own validation data: the net could not be run on new data.",
-        held_out_at_most=15.0,
+        held_out_at_most=0.0,
     ),
     Attack(
         "showtraceback",

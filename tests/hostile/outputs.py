@@ -1,6 +1,7 @@
 """Attacks 36 to 40: names, notebooks and texts that act on who reads them."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,31 @@ def as_bytes(content: bytes) -> Callable[[Path], None]:
         (folder / NOTEBOOK).write_bytes(content)
 
     return make
+
+
+NAMES = (
+    b"line\nbreak\r\n::error::x.py",
+    b"<script>window.pwned=1<.py",
+    b"<img src=x onerror=window.pwned=1>.ipynb",
+    b"=cmd|' C calc'!A0.py",
+    "ana\u202eyp.bpyni.py".encode(),
+    b"n" * 252 + b".py",
+    b"\x1b[31mred\x1b]0;x\x07\xc2\x9b2J.py",
+    b"::error file=a,line=1::owned.py",
+    b"##[error]owned ##vso[task.complete].py",
+    b"caf\xe9.py",
+    b"+1+1.ipynb",
+)
+"""Names of files; those of notebooks cannot be read, and sentences say so by name."""
+
+
+def odd_names(folder: Path) -> None:
+    """Older work for the same task under odd names, so that a sentence names it; and notebooks that are none."""
+    for name in NAMES:
+        path = os.path.join(os.fsencode(folder), name)
+        with open(path, "wb") as stream:
+            stream.write(b"{" if name.endswith(b".ipynb") else WEAK.encode())
+        os.utime(path, (1_000_000_000, 1_000_000_000))
 
 
 def raising(text: str) -> str:
@@ -102,6 +128,31 @@ ATTACKS = (
     Attack(
         "name-with-escapes", (36,), "terminal sequences in the folder", {FILE: WEAK}, folder="\x1b[31mana\x1b]0;x\x07"
     ),
+    Attack(
+        "name-with-command",
+        (36, 40),
+        "a command to continuous integration as the folder of a student whose work cannot be read",
+        {NOTEBOOK: "{"},
+        folder="::error file=a::owned ##[error]b",
+        statuses=UNREADABLE,
+        says="is not a readable notebook",
+    ),
+    Attack(
+        "files-with-odd-names",
+        (36, 39, 40),
+        "files whose names are markup, formulas, commands, 255 bytes, no text, or hold control characters",
+        {FILE: HONEST},
+        make=odd_names,
+        says="is not valid text; give the file another name.",
+        held_out_at_least=29.0,
+    ),
+    Attack(
+        "work-with-an-odd-name",
+        (36,),
+        "the file to be marked is named with markup, a newline, escapes and an override",
+        {"01_penguin_classification <img src=x onerror=window.pwned=1>\n::error::x\x1b[31m\u202e.py": HONEST},
+        held_out_at_least=29.0,
+    ),
     Attack("name-that-climbs", (36,), "a folder that looks like a way out", {FILE: WEAK}, folder="ana\\..\\..\\etc"),
     Attack(
         "notebook-that-is-none",
@@ -118,6 +169,18 @@ ATTACKS = (
         make=as_bytes(b'{"cells": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
         statuses=UNREADABLE,
         says="is nested too deeply for a notebook",
+    ),
+    Attack(
+        "notebook-without-cells",
+        (37,),
+        "a notebook without cells, for a command of its own",
+        {
+            NOTEBOOK: json.dumps(
+                notebook(kernelspec={"name": "../../bin/sh", "display_name": SCRIPT, "argv": ["sh", "-c", "id"]})
+            )
+        },
+        says="has no code cells",
+        held_out_at_most=0.0,
     ),
     Attack(
         "notebook-with-one-id",
@@ -197,7 +260,7 @@ ATTACKS = (
         "commands to continuous integration, ends of CDATA and control characters in exceptions and prints",
         {
             FILE: WEAK
-            + raising(WORKFLOW + "\n::set-output name=a::b")
+            + raising(WORKFLOW + "\n::set-output name=a::b ##[error]c ##vso[task.complete]d")
             + raising(MARKUP + "\0\x08\x7f\ud800")
             + f"# %%\nimport sys\nprint({WORKFLOW!r})\nprint({WORKFLOW!r}, file=sys.stderr)\n"
         },

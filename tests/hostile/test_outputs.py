@@ -16,6 +16,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostile")]
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 PAYLOAD = "<script>window.pwned=1</script><img src=x onerror='window.pwned=1'><a href='javascript:window.pwned=1'>x</a>"
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CODE = r"""[...document.querySelectorAll('*')].flatMap(e => [...e.attributes].filter(
+    a => /^on|^(srcdoc|http-equiv)$/i.test(a.name) && a.value !== 'Content-Security-Policy'
+    || /^\s*(javascript|vbscript|data:text)/i.test(a.value)).map(a => a.name + '=' + a.value))"""
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +44,7 @@ def watched(browser: Any, path: Path) -> dict[str, list[str]]:
     page.goto(path.as_uri())
     page.wait_for_timeout(20)
     seen["changed"] = ["pwned"] if page.evaluate("window.pwned !== undefined") else []
-    seen["code"] = page.evaluate(
-        "[...document.querySelectorAll('[href],[src],[action]')]"
-        ".flatMap(e => ['href', 'src', 'action'].map(a => e.getAttribute(a) || ''))"
-        ".filter(u => /^\\s*(javascript|vbscript|data:text)/i.test(u))"
-    )
+    seen["code"] = page.evaluate(CODE)
     page.close()
     seen["requests"] = [url for url in seen["requests"] if url != path.as_uri() and not url.startswith("data:image/")]
     return {name: found for name, found in seen.items() if found}

@@ -1,15 +1,16 @@
 """The public document matches its published schema and holds nothing but finite numbers and clean text."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
-from report_examples import contradicted_task, species_task, students
+from report_examples import contradicted_task, half_task, species_task, students
 
 from grader import __version__
 from grader.grade.model import RESULT_SCHEMA_VERSION, StudentReport
-from grader.report.document import document, schema
+from grader.report.document import document, printed, schema
 
 
 def test_document_validates_against_the_schema() -> None:
@@ -77,3 +78,23 @@ def test_contradictions_are_listed_and_validate() -> None:
     assert [found["id"] for found in odd["contradictions"]] == ["steps-and-time", "shared-rows"]
     assert "yet the run used 0.3 s" in odd["contradictions"][0]["sentence"]
     assert (odd["status"], sound["contradictions"]) == ("needs-review", [])
+
+
+def test_printed_document_is_no_command_in_a_log() -> None:
+    said = "##[error]a ###[b] #"
+    reports = [StudentReport(student="a", tasks=[species_task()], problems=[said])]
+    assert json.loads(printed(reports))["submissions"][0]["problems"] == [said]
+    assert "##" not in printed(reports)
+    assert "\n" not in printed(reports)
+
+
+def test_names_are_on_one_line() -> None:
+    task = half_task()
+    cells = [
+        cell.model_copy(update={"error": cell.error and cell.error.model_copy(update={"name": "a\n::error::b"})})
+        for cell in task.result.cells
+    ]
+    odd = replace(task, result=task.result.model_copy(update={"file": "a\r\nb.py", "cells": cells}))
+    made = document([StudentReport(student="a\nb", tasks=[odd])])["submissions"][0]
+    names = {cell["error"]["name"] for cell in made["tasks"][0]["cells"] if cell["error"]}
+    assert (made["student"], made["tasks"][0]["file"], names) == ("a b", "a b.py", {"a ::error::b"})

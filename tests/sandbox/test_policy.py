@@ -109,6 +109,19 @@ def test_an_installed_grader_is_hidden_after_the_interpreter_is_bound(spec: JobS
     assert place(argv, "--tmpfs", str(interpreter.package)) > place(argv, "--ro-bind", str(interpreter.prefixes[0]))
 
 
+def test_folders_that_are_to_be_hidden_are_hidden_only_where_they_would_be_seen(
+    spec: JobSpec, interpreter: Interpreter
+) -> None:
+    """A class that lies inside the environment is; one elsewhere needs nothing; the environment itself stays."""
+    venv = interpreter.prefixes[0]
+    (venv / "class" / "ana").mkdir(parents=True)
+    (venv.parent / "class").mkdir()
+    argv = bubblewrap_argv(replace(spec, hides=[venv / "class", venv.parent / "class", venv, venv.parent]), interpreter)
+    hidden = [argv[i + 1] for i, word in enumerate(argv) if word == "--tmpfs"]
+    assert str(venv / "class") in hidden
+    assert not {str(venv.parent / "class"), str(venv), str(venv.parent)} & set(hidden)
+
+
 def test_copies_of_the_graders_files_are_hidden_too(spec: JobSpec, interpreter: Interpreter, tmp_path: Path) -> None:
     """An editable install lies in the checkout, and its bundled rubrics and solutions in the environment as well."""
     site_packages = interpreter.prefixes[0] / "lib" / "site-packages"
