@@ -1,7 +1,6 @@
 """The public document matches its published schema and holds nothing but finite numbers and clean text."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -94,7 +93,7 @@ def test_names_are_on_one_line() -> None:
         cell.model_copy(update={"error": cell.error and cell.error.model_copy(update={"name": "a\n::error::b"})})
         for cell in task.result.cells
     ]
-    odd = replace(task, result=task.result.model_copy(update={"file": "a\r\nb.py", "cells": cells}))
+    odd = task.model_copy(update={"result": task.result.model_copy(update={"file": "a\r\nb.py", "cells": cells})})
     made = document([StudentReport(student="a\nb", tasks=[odd])])["submissions"][0]
     names = {cell["error"]["name"] for cell in made["tasks"][0]["cells"] if cell["error"]}
     assert (made["student"], made["tasks"][0]["file"], names) == ("a b", "a b.py", {"a ::error::b"})
