@@ -13,6 +13,8 @@ from grader.intake.text import read_bytes
 from grader.intake.walk import capped, files
 from grader.types import TaskId
 
+LONGEST_NAME = 200  # characters or bytes; file systems allow 255 bytes with the ending
+
 
 def task_file(
     source: Source,
@@ -66,7 +68,7 @@ def _cells(path: Path) -> tuple:  # type: ignore[type-arg]
 
 
 def _module(folder: Path, name: str) -> list[Path]:
-    if not name.isidentifier():
+    if not name.isidentifier() or len(name.encode()) > LONGEST_NAME:
         return []
     if (folder / name / "__init__.py").is_file() and not (folder / name).is_symlink():
         return files(folder / name)
@@ -76,7 +78,7 @@ def _module(folder: Path, name: str) -> list[Path]:
 
 def _named(folder: Path, text: str) -> Path | None:
     """The file below ``folder`` that a string of the code names, if there is one."""
-    if not text or "\0" in text or len(text) > 200:
+    if not text or "\0" in text or len(text) > LONGEST_NAME:
         return None
     try:
         path = (folder / text).resolve()

@@ -26,6 +26,13 @@ def test_odd_declared_encodings_are_not_used(tmp_path: Path, name: str) -> None:
     assert "x = 1" in submission.files[0].cells[0].source
 
 
+@pytest.mark.parametrize("name", ["d" * 400, "\u00e9" * 199])
+def test_a_module_may_have_a_longer_name_than_any_file(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path / "a.py", f"import {name}\nopen('{name}')\n".encode())
+    (submission,) = read_path(path, task=TASK)
+    assert submission.files[0].companions == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [
