@@ -100,7 +100,10 @@ def _submissions(path: Path, task: TaskId | None) -> Iterator[list["Submission"]
             f"{path} is a file; batch takes a folder, zip or tar of submissions (for one file: grader check)."
         )
     else:
-        with archive.unpacked(path) as found:
-            number = reaper().note(folder=found.base)
-            yield archive.read_unpacked(found, path, task=task)
-        reaper().done(number)
+        notes: list[int] = []
+        try:
+            with archive.unpacked(path, made=lambda base: notes.append(reaper().note(folder=base))) as found:
+                yield archive.read_unpacked(found, path, task=task)
+        finally:
+            for number in notes:
+                reaper().done(number)

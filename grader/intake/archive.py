@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,9 +69,10 @@ def is_archive(path: Path) -> bool:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Unpacked]:
+def unpacked(path: Path, *, made: Callable[[Path], object] = str) -> Iterator[Unpacked]:
     """Unpack into a temporary folder that is deleted at the end; ``folder`` is the level at which students lie.
 
+    ``made`` is called with the folder before anything is in it, so that it can be deleted if this process is killed.
     Raises ``IntakeError`` if the archive is damaged, of a kind that is not read, or too large to be one of submissions,
     and ``EnvironmentProblem`` if there is no room for it.
     """
@@ -80,6 +81,7 @@ def unpacked(path: Path) -> Iterator[Unpacked]:
     except OSError as problem:
         raise EnvironmentProblem(f"No temporary folder can be made ({problem.strerror}); set TMPDIR.") from problem
     try:
+        made(base)
         found = Unpacked(base, base / "all")
         try:
             found.folder.mkdir(mode=0o700)

@@ -275,9 +275,8 @@ print(sum(1 for _ in loader))
         (31,),
         "recurses without end, then raises the limit and does it again",
         after(
-            HONEST,
-            "def deeper(n):\n    return deeper(n + 1)\n# %%\ndeeper(0)\n"
-            "# %%\nimport sys\nsys.setrecursionlimit(10**9)\ndeeper(0)\n",
+            "# %%\ndef deeper(n):\n    return deeper(n + 1)\n# %%\ndeeper(0)\n" + HONEST,
+            "import sys\nsys.setrecursionlimit(10**9)\ndeeper(0)\n",
         ),
         statuses=EITHER,
         says="RecursionError",
