@@ -13,6 +13,7 @@ from grader.evidence.bundle import Evidence
 from grader.evidence.kept import has, keep, recall
 from grader.evidence.store import run_key
 from grader.execute.discretion import discreet
+from grader.execute.sparing import FULL, Sparing
 from grader.grade.failed import could_not_be_marked, unreadable
 from grader.grade.grading import mark
 from grader.grade.model import StudentReport, TaskReport
@@ -30,7 +31,7 @@ NOT_REACHED = "The run was interrupted before this file was marked; run the same
 class Settings:
     """How submissions are run and marked. ``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours;
     ``store``: a folder in which runs are kept, and looked up before a file is run again, unless ``fresh``.
-    ``private``: further folders that no submission may see."""
+    ``private``: further folders that no submission may see. ``full``: nothing is cut short, nothing stood in for."""
 
     isolation: Isolation = Isolation.AUTO
     device: Device = Device.AUTO
@@ -43,6 +44,7 @@ class Settings:
     store: Path | None = None
     fresh: bool = False
     private: tuple[Path, ...] = ()
+    full: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def run_file(work: Work) -> tuple[Evidence, World]:
         device=devices.resolve(settings.device).value,
         seed=settings.seed,
         hides=_private(work, world),
+        sparing=_sparing(work, world),
     )
     evidence = _with_note(evidence, about_isolation)
     if settings.key != tasks.DEFAULT_KEY:
@@ -178,7 +181,13 @@ def _key(work: Work, world: World, isolation: str) -> str:
         device=devices.resolve(settings.device).value,
         seed=settings.seed,
         limits=settings.limits,
+        sparing=_sparing(work, world).document(),
     )
+
+
+def _sparing(work: Work, world: World) -> Sparing:  # noqa: ARG001
+    """What this run may leave out."""
+    return FULL
 
 
 def mark_evidence(evidence: Evidence, world: World, settings: Settings) -> TaskReport:

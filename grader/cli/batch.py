@@ -11,6 +11,7 @@ from grader.cli.common import (
     DEFAULT_KEY,
     DataOption,
     DeviceOption,
+    FullOption,
     IsolationOption,
     JsonOption,
     KeyOption,
@@ -54,6 +55,7 @@ def batch(
     data_dir: DataOption = None,
     time_limit: TimeOption = None,
     memory_limit: MemoryOption = None,
+    full: FullOption = False,
     store: Annotated[
         Path | None, typer.Option("--store", help="Folder where runs are kept (else the cache).", show_default=False)
     ] = None,
@@ -75,6 +77,7 @@ def batch(
         key=key,
         data_dir=data_dir,
         limits=run_limits(time_limit, memory_limit),
+        full=full,
         store=store or cache_dir() / "runs",
         fresh=fresh,
         private=(path.absolute(), out.absolute()),

@@ -9,6 +9,7 @@ from grader.cli.common import (
     DEFAULT_KEY,
     DataOption,
     DeviceOption,
+    FullOption,
     IsolationOption,
     JsonOption,
     KeyOption,
@@ -52,6 +53,7 @@ def check(
     data_dir: DataOption = None,
     time_limit: TimeOption = None,
     memory_limit: MemoryOption = None,
+    full: FullOption = False,
     fail_under: Annotated[
         float | None,
         typer.Option("--fail-under", help="Exit with 1 if a task gets fewer points of 100.", show_default=False),
@@ -78,6 +80,7 @@ def check(
         key=key,
         data_dir=data_dir,
         limits=run_limits(time_limit, memory_limit),
+        full=full,
     )
     narration, results = err_console(), err_console() if as_json else out_console()
     total = sum(len(submission.files) for submission in submissions)

@@ -59,12 +59,22 @@ MemoryOption = Annotated[
         "--memory-limit", metavar="GIB", help="For one file with all its processes (else 6).", show_default=False
     ),
 ]
+FullOption = Annotated[bool, typer.Option("--full", help="Train to the end and draw every plot; marks stay the same.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-__all__ = ["DEFAULT_KEY", "DataOption", "DeviceOption", "IsolationOption", "JsonOption", "KeyOption", "SeedOption"]
+__all__ = [
+    "DEFAULT_KEY",
+    "DataOption",
+    "DeviceOption",
+    "FullOption",
+    "IsolationOption",
+    "JsonOption",
+    "KeyOption",
+    "SeedOption",
+]
 
 
 def out_console() -> Console:

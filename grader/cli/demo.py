@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from grader.cli.common import DataOption, IsolationOption, JsonOption, exits
+from grader.cli.common import DataOption, FullOption, IsolationOption, JsonOption, exits
 from grader.types import Isolation
 
 EXAMPLES = """\b
@@ -26,13 +26,14 @@ def demo(
     as_json: JsonOption = False,
     isolation: IsolationOption = Isolation.AUTO,
     data_dir: DataOption = None,
+    full: FullOption = False,
 ) -> None:
     """Mark eight bundled submissions: all four tasks, good, half finished and wrong. Takes a few minutes."""
     from grader import intake, pipeline
     from grader.cli import classes
 
     submissions = [s for folder in demo_folders() for s in intake.read_path(folder)]
-    settings = pipeline.Settings(isolation=isolation, data_dir=data_dir)
+    settings = pipeline.Settings(isolation=isolation, data_dir=data_dir, full=full)
     count = workers or classes.default_workers()
     reports, code = classes.mark_class(submissions, settings, out, workers=count, title="Demo class")
     classes.finish(reports, code, as_json=as_json)

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from importlib import metadata
@@ -100,15 +101,17 @@ def run_key(  # noqa: PLR0913  all but two by name
     device: str = "cpu",
     seed: int = 0,
     limits: RunLimits = RunLimits(),  # noqa: B008  frozen
+    sparing: Mapping[str, object] | None = None,
 ) -> str:
-    """SHA-256 (hex) over everything a run depends on: the files, the world's digest, the settings, the parts of the
-    grader that run or observe, and the versions of Python and packages. Two runs of one key need not both be done."""
+    """SHA-256 (hex) over everything a run depends on: the files, the world's digest, the settings, what is spared, the
+    parts of the grader that run or observe, and the versions of Python and packages. Two runs of one key need not both
+    be done."""
     parts = {
         "schema": SCHEMA_VERSION,
         "student": student,
         "file": [file.digest, str(file.task), file.path.name, file.kind],
         "world": world,
-        "settings": [isolation, device, seed, asdict(limits)],
+        "settings": [isolation, device, seed, asdict(limits), sparing],
         "grader": _sources_digest(),
         "packages": [sys.version, *(_version(name) for name in PACKAGES)],
     }

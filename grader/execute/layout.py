@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import EnvironmentProblem
+from grader.execute.sparing import FULL, Sparing
 from grader.intake.submission import TaskFile
 from grader.limits import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES, MIB
 from grader.sandbox.protocol import JobLayout, Sandbox
@@ -132,7 +133,9 @@ def copy_world(source: Path, target: Path) -> None:
         raise EnvironmentProblem(f"The data in {source} could not be copied for a run: {problem}.") from problem
 
 
-def write_settings(file: TaskFile, layout: JobLayout, sandbox: Sandbox, *, device: str, seed: int) -> Path:
+def write_settings(
+    file: TaskFile, layout: JobLayout, sandbox: Sandbox, *, device: str, seed: int, sparing: Sparing = FULL
+) -> Path:
     """Write ``run/settings.json`` for the probe, with all paths as seen from inside."""
 
     def seen(path: Path) -> str:
@@ -151,6 +154,7 @@ def write_settings(file: TaskFile, layout: JobLayout, sandbox: Sandbox, *, devic
         "import_roots": [seen(layout.work / place(file, root)) for root in file.import_roots],
         "threads": 1,
         "kind": file.kind,
+        "sparing": sparing.document(),
     }
     path = layout.run / "settings.json"
     path.write_text(json.dumps(settings), encoding="utf-8")

@@ -18,6 +18,7 @@ from grader.execute import layout as layouts
 from grader.execute.discretion import PREDICTING
 from grader.execute.kernel import Kernel, Outcome
 from grader.execute.scrub import scrub
+from grader.execute.sparing import FULL, Sparing
 from grader.execute.text import plain
 from grader.intake.submission import Cell, TaskFile
 from grader.limits import MIB, RunLimits
@@ -39,6 +40,7 @@ class Session:
     world: World
     layout: JobLayout
     limits: RunLimits
+    sparing: Sparing = FULL
     cells: list[CellRecord] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -60,16 +62,18 @@ def run(  # noqa: PLR0913  all but two by name
     device: str = "cpu",
     seed: int = 0,
     hides: Sequence[Path] = (),
+    sparing: Sparing = FULL,
 ) -> Evidence:
     """Run ``file`` in ``sandbox`` and return the evidence; what the student's code does is never an exception.
 
     ``limits.wall_s`` bounds the student's cells together; the probe's steps after them have ``finish_s`` each.
-    ``hides``: folders of the host that the code must not see even if they lie below one that it sees. Raises
+    ``hides``: folders of the host that the code must not see even if they lie below one that it sees. ``sparing``: what
+    may be left out. Raises
     ``SandboxUnavailable`` if the sandbox cannot be set up, ``EnvironmentProblem`` if the job's folders cannot be made,
     or if their disk was full at the end, so that it cannot be told what the code would have written.
     """
     layout = layouts.make()
-    session = Session(file, world, layout, limits)
+    session = Session(file, world, layout, limits, sparing)
     try:
         job_facts = _run_in(session, sandbox, device=device, seed=seed, hides=hides)
         _require_room(layout)
@@ -126,7 +130,7 @@ def _run_in(session: Session, sandbox: Sandbox, *, device: str, seed: int, hides
     session.notes += scrub(layout.work, session.world)
     layouts.copy_world(session.world.training_dir, layout.world)
     probe = layouts.copy_probe(layout)
-    settings = layouts.write_settings(file, layout, sandbox, device=device, seed=seed)
+    settings = layouts.write_settings(file, layout, sandbox, device=device, seed=seed, sparing=session.sparing)
     connection, outside = layouts.write_connection(layout, sandbox)
     seen = [str(sandbox.inside(layout, path)) for path in (probe / "launch.py", connection, settings)]
     limits = session.limits

@@ -1,7 +1,8 @@
 """Runs a command and says afterwards what it left behind and how much memory it took.
 
 Usage: python watched.py REPORT COMMAND... Writes a JSON document to REPORT: ``code``, ``peak_mib`` (memory of the
-command's own processes together, those in a sandbox not counted), ``processes`` (that outlived it), ``mounts`` (new
+command's own processes together, those in a sandbox not counted), ``largest`` (what it was made of, MiB and command
+of each process), ``processes`` (that outlived it), ``mounts`` (new
 ones below the report's folder, where the command has all its files; others on this machine may mount elsewhere),
 ``seen`` (ids of its own processes).
 """
@@ -26,10 +27,11 @@ def main(report: str, *command: str) -> None:
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     before = mounts(Path(report).parent)
     process = subprocess.Popen(command)
-    peak, seen = 0.0, {process.pid}
+    peak: list[tuple[float, str]] = []
+    seen = {process.pid}
     while process.poll() is None:
         own = outside_sandboxes()
-        peak = max(peak, memory(own))
+        peak = max(peak, memory(own), key=total)
         seen |= {p.pid for p in own}
         time.sleep(STEP_S)
     deadline = time.monotonic() + PATIENCE_S
@@ -37,7 +39,8 @@ def main(report: str, *command: str) -> None:
         time.sleep(0.1)
     document = {
         "code": process.returncode,
-        "peak_mib": round(peak),
+        "peak_mib": round(total(peak)),
+        "largest": [[round(mib), what] for mib, what in sorted(peak, reverse=True)[:20]],
         "seen": sorted(seen),
         "processes": [describe(p) for p in left],
         "mounts": sorted(mounts(Path(report).parent) - before),
@@ -75,15 +78,20 @@ def outside_sandboxes() -> list[psutil.Process]:
     return found
 
 
-def memory(processes: list[psutil.Process]) -> float:
-    """MiB, shared pages counted once."""
-    total = 0
+def memory(processes: list[psutil.Process]) -> list[tuple[float, str]]:
+    """MiB of each with its command, shared pages counted once."""
+    found = []
     for process in processes:
         try:
-            total += process.memory_full_info().pss
+            found.append((process.memory_full_info().pss / 2**20, describe(process)))
         except (psutil.Error, OSError):
             continue
-    return total / 2**20
+    return found
+
+
+def total(parts: list[tuple[float, str]]) -> float:
+    """MiB of all together."""
+    return sum(mib for mib, _ in parts)
 
 
 def describe(process: psutil.Process) -> str:

@@ -1,0 +1,34 @@
+"""What a run may leave out or do more cheaply without changing a mark, as the probe is told it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader.limits import MIB
+
+REMEMBER_BYTES = 256 * MIB  # of data set items that are built once and remembered
+
+
+@dataclass(frozen=True)
+class Sparing:
+    """``remember_bytes``: memory for data set items that come out alike each time; 0 remembers none. ``stand_ins``:
+    full names of calls, and the kind of cheap answer each gets instead. ``converged``: when a training has certainly
+    reached full marks, None to train on regardless. ``budget_s``: seconds of training after which it is cut short."""
+
+    remember_bytes: int = REMEMBER_BYTES
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    converged: Mapping[str, Any] | None = None
+    budget_s: float | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON for the probe, and for the key under which the run is kept."""
+        return {
+            "remember_bytes": self.remember_bytes,
+            "stand_ins": dict(self.stand_ins),
+            "converged": None if self.converged is None else dict(self.converged),
+            "budget_s": self.budget_s,
+        }
+
+
+FULL = Sparing()
+"""Nothing is cut short and nothing stood in for."""
