@@ -9,6 +9,7 @@ from grader.pipeline import Settings, grade_submissions
 from grader.types import TaskId, TaskStatus
 
 TASK = TaskId.PENGUINS_CLASSIFICATION  # its data is always at hand, and training takes a second
+RUNS = 2
 GOOD_SHARE = 0.85  # of all points, the least that the known-good submission must get
 ZERO_SHARE = 0.15  # and the most that the known-zero one may get
 ADVICE = "Nothing was marked. Run `grader doctor`, and look at the limits that were given."

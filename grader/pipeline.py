@@ -1,7 +1,8 @@
 """Names all stages, in order: intake hands in submissions, and a report for each student comes out."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,10 +21,14 @@ from grader.grade.model import StudentReport, TaskReport
 from grader.intake.submission import Submission, TaskFile
 from grader.limits import RunLimits
 from grader.report.figures import ReferenceCurve
+from grader.sandbox.bubblewrap import Bubblewrap
 from grader.sandbox.choose import choose
+from grader.sandbox.forks import fork_server
+from grader.sandbox.policy import environment as job_environment
 from grader.tasks.model import World
 from grader.types import Device, Exit, Isolation, TaskId
 
+WORTH_WARMING = 2  # runs
 NOT_REACHED = "The run was interrupted before this file was marked; run the same command again."
 
 
@@ -31,7 +36,8 @@ NOT_REACHED = "The run was interrupted before this file was marked; run the same
 class Settings:
     """How submissions are run and marked. ``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours;
     ``store``: a folder in which runs are kept, and looked up before a file is run again, unless ``fresh``.
-    ``private``: further folders that no submission may see. ``full``: nothing is cut short, nothing stood in for."""
+    ``private``: further folders that no submission may see. ``full``: nothing is cut short, nothing stood in for.
+    ``forks``: the address of a fork server, see :func:`warmed`."""
 
     isolation: Isolation = Isolation.AUTO
     device: Device = Device.AUTO
@@ -45,6 +51,7 @@ class Settings:
     fresh: bool = False
     private: tuple[Path, ...] = ()
     full: bool = False
+    forks: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,18 @@ def prepare(settings: Settings, wanted: set[TaskId]) -> None:
         _load_calibration(task, stand_in=world.stand_in)
 
 
+@contextmanager
+def warmed(settings: Settings, runs: int) -> Iterator[Settings]:
+    """The settings with which so many ``runs`` start warm, for as long as the context lasts: importing the heavy
+    packages once pays from the second run on. Unchanged where it does not pay or cannot be had."""
+    if runs < WORTH_WARMING or choose(settings.isolation)[0].name != Bubblewrap.name:
+        yield settings
+        return
+    device = devices.resolve(settings.device).value
+    with fork_server(job_environment(execute.environment(device))) as address:
+        yield replace(settings, forks=address)
+
+
 def world_for(task: TaskId, settings: Settings) -> World:
     """The task's world under these settings."""
     return tasks.build_world(task, key=settings.key, data_dir=settings.data_dir, cache_dir=settings.cache_dir)
@@ -122,7 +141,7 @@ def run_file(work: Work) -> tuple[Evidence, World]:
     """Run one file in isolation, unless a run of it was kept; its evidence beside the world it saw."""
     settings = work.settings
     world = world_for(work.file.task, settings)
-    sandbox, about_isolation = choose(settings.isolation)
+    sandbox, about_isolation = choose(settings.isolation, forks=settings.forks)
     key = _key(work, world, sandbox.name)
     kept = recall(settings.store, key) if settings.store is not None and not settings.fresh else None
     if kept is not None:

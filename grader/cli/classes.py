@@ -36,29 +36,29 @@ def mark_class(
     folder.claim_folder(out)
     console = err_console()
     total = sum(len(submission.files) for submission in submissions)
-    missing = _prepared(submissions, settings, console, workers=workers)
+    missing = _prepared(submissions, settings)
     again = f" {total - missing} of them were run before and are only marked again." if total > missing else ""
     say(console, f"Marking {total} files of {len(submissions)} submissions with {workers} workers.{again}")
     interrupted = False
-    try:
-        with narrator(console, total) as progress:
-            reports = grade_submissions(submissions, settings, workers=workers, progress=progress)
-    except Interrupted as stopped:
-        reports, interrupted = stopped.reports, True
+    with pipeline.warmed(settings, missing and missing + controls.RUNS) as warm:
+        if missing:
+            say(console, "First one submission that is known to be right and one that is known to be empty.")
+            controls.verify(warm, workers=workers)
+        try:
+            with narrator(console, total) as progress:
+                reports = grade_submissions(submissions, warm, workers=workers, progress=progress)
+        except Interrupted as stopped:
+            reports, interrupted = stopped.reports, True
     write(reports, out, title=title, note=held_out_note(settings.key))
     _summary(reports, out, console)
     return reports, INTERRUPTED if interrupted else verdict(reports)
 
 
-def _prepared(submissions: Sequence[Submission], settings: Settings, console: Console, *, workers: int) -> int:
-    """How many files have to be run; where there are any, a sandbox that marks a right solution down stops here."""
+def _prepared(submissions: Sequence[Submission], settings: Settings) -> int:
+    """How many files have to be run. What hinders the class is raised here, before any of it is run."""
     settings = replace(settings, device=devices.resolve(settings.device))
     pipeline.prepare(settings, {file.task for submission in submissions for file in submission.files})
-    missing = pipeline.to_be_run(submissions, settings)
-    if missing:
-        say(console, "First one submission that is known to be right and one that is known to be empty.")
-        controls.verify(settings, workers=workers)
-    return missing
+    return pipeline.to_be_run(submissions, settings)
 
 
 def write(reports: Sequence[StudentReport], out: Path, *, title: str, note: str) -> None:

@@ -44,6 +44,8 @@ class HostFacts(Record):
     peak_memory_bytes: Count | None = None
     memory_bound_by: Name = "none"  # "cgroup", "watchdog", "rlimit" or "none"
     output_bytes: Count = 0
+    started: Literal["cold", "warm"] = "cold"  # warm: forked from a process that had imported the heavy packages
+    start_s: Finite = 0.0  # from setting up the sandbox until the kernel answered
     device: Name = "cpu"
     world: Name = ""  # digest of the training and held-out worlds
     data_origin: Text = ""  # e.g. "stand-in digits (scikit-learn)"

@@ -17,6 +17,7 @@ from nbclient.exceptions import CellControlSignal, CellExecutionComplete, DeadKe
 from nbformat import NotebookNode
 
 from grader.evidence.model import CellError
+from grader.execute.outcome import Outcome
 from grader.execute.sockets import Sockets
 from grader.execute.text import cell_error
 from grader.limits import MIB
@@ -35,17 +36,6 @@ ENDED = "The Python process ended while this cell ran."
 NO_ANSWER = "While this cell ran, the Python process sent what is no message of Jupyter."
 EMPTY: dict[str, Any] = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}}
 CODE_CELL: dict[str, Any] = {"cell_type": "code", "execution_count": None, "id": "cell", "metadata": {}, "outputs": []}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one piece of code went. ``dead``: the kernel cannot be used any more."""
-
-    status: CellStatus
-    error: CellError | None = None
-    wall_s: float = 0.0
-    has_output: bool = False
-    dead: bool = False
 
 
 @dataclass

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.errors import EnvironmentProblem, EvidenceError, SandboxUnavailable
 from grader.evidence import reader
@@ -16,7 +17,7 @@ from grader.evidence.model import CellRecord, Claims, EvidenceDocument, HeldOutC
 from grader.execute import heldout
 from grader.execute import layout as layouts
 from grader.execute.discretion import PREDICTING
-from grader.execute.kernel import Kernel, Outcome
+from grader.execute.outcome import Outcome
 from grader.execute.scrub import scrub
 from grader.execute.sparing import FULL, Sparing
 from grader.execute.text import plain
@@ -25,6 +26,9 @@ from grader.limits import MIB, RunLimits
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts, RunningJob, Sandbox
 from grader.tasks.model import World
 from grader.types import CellStatus, Exit
+
+if TYPE_CHECKING:
+    from grader.execute.kernel import Kernel
 
 CALL = '__import__("grader_probe").{}()'
 START_S = 240.0
@@ -50,6 +54,9 @@ class Session:
     ended: RunFacts | None = None  # why the run was ended by this stage
     dead: bool = False
     output_bytes: int = 0
+    begun: float = 0.0  # on the monotonic clock
+    warm: bool = False
+    start_s: float = 0.0
 
 
 def run(  # noqa: PLR0913  all but two by name
@@ -116,6 +123,8 @@ def _host_facts(session: Session, job: RunFacts, isolation: str, *, device: str,
         peak_memory_bytes=job.peak_memory_bytes,
         memory_bound_by=job.memory_bound_by,
         output_bytes=session.output_bytes,
+        started="warm" if session.warm else "cold",
+        start_s=round(session.start_s, 3),
         device=device,
         world=world.digest[:200],
         data_origin=world.origin[:2000],
@@ -145,7 +154,9 @@ def _run_in(session: Session, sandbox: Sandbox, *, device: str, seed: int, hides
         limits=replace(limits, wall_s=limits.wall_s + 3 * limits.finish_s + START_S),
         device=device,
     )
+    session.begun = time.monotonic()
     job = sandbox.start(spec)
+    session.warm = job.warm
     try:
         asyncio.run(_drive(session, job, outside))
         return _facts(session, job)
@@ -181,6 +192,8 @@ def environment(device: str) -> dict[str, str]:
 
 
 async def _drive(session: Session, job: RunningJob, connection: dict[str, object]) -> None:
+    from grader.execute.kernel import Kernel
+
     kernel = Kernel(job, connection, output_bytes=session.limits.output_bytes)
     try:
         if not await kernel.ready():
@@ -190,6 +203,7 @@ async def _drive(session: Session, job: RunningJob, connection: dict[str, object
             session.ended = RunFacts(Exit.NOT_STARTED, "The Python kernel did not start.")
             session.cells = [_record(cell, EMPTY_REPLY) for cell in session.file.cells]
             return
+        session.start_s = time.monotonic() - session.begun
         await _cells(session, kernel)
         session.output_bytes = kernel.meter.total
         if not session.dead:
@@ -202,7 +216,7 @@ async def _drive(session: Session, job: RunningJob, connection: dict[str, object
         kernel.close()
 
 
-async def _cells(session: Session, kernel: Kernel) -> None:
+async def _cells(session: Session, kernel: "Kernel") -> None:
     """Run the student's cells, and ``train()`` of a module, until the kernel dies or the time is over."""
     deadline = time.monotonic() + session.limits.wall_s
     for cell in session.file.cells:
@@ -222,7 +236,7 @@ async def _cells(session: Session, kernel: Kernel) -> None:
             session.cells[-1] = session.cells[-1].model_copy(update=worse)
 
 
-def _judge(session: Session, kernel: Kernel, outcome: Outcome, *, over: bool) -> None:
+def _judge(session: Session, kernel: "Kernel", outcome: Outcome, *, over: bool) -> None:
     """Note why the run cannot go on after this outcome, if it cannot."""
     session.dead = session.dead or outcome.dead
     if kernel.meter.full.is_set():
@@ -234,7 +248,7 @@ def _judge(session: Session, kernel: Kernel, outcome: Outcome, *, over: bool) ->
         session.ended = RunFacts(Exit.WALL_TIME, f"The run was ended because {what} took longer than {which:.0f} s.")
 
 
-async def _step(session: Session, kernel: Kernel, call: str, purpose: str) -> bool:
+async def _step(session: Session, kernel: "Kernel", call: str, purpose: str) -> bool:
     """One of the probe's steps; False and a problem if it failed."""
     kernel.meter.restart()
     outcome = await kernel.silent(CALL.format(call), seconds=session.limits.finish_s)
@@ -262,7 +276,7 @@ def _read_claims(session: Session) -> None:
     session.arrays.update(arrays)
 
 
-async def _predict(session: Session, kernel: Kernel) -> None:
+async def _predict(session: Session, kernel: "Kernel") -> None:
     """Show the held-out world to the kernel and read what it predicts."""
     try:
         heldout.lay_out(session.world, session.layout, planned=_plan(session))

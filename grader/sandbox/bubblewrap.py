@@ -3,55 +3,64 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
+import sys
 import threading
 import uuid
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import psutil
 
 from grader.errors import SandboxUnavailable
 from grader.sandbox import cgroups
+from grader.sandbox.forks import ForkFailed, Request, fork
 from grader.sandbox.job import MARK, Control, SupervisedJob, wait_gone
 from grader.sandbox.policy import (
     IDENTITY,
-    ISOLATING,
-    OPTIONAL,
     Interpreter,
     bubblewrap_argv,
+    environment,
     identity_folder,
     inside,
-    without,
+    rlimits,
 )
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts
 from grader.sandbox.reaper import reaper
 from grader.sandbox.seccomp import program
+from grader.sandbox.trial import INSTALL, lacking, trial
 from grader.types import Exit
 
-UBUNTU_SWITCH = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-USERNS_SWITCH = Path("/proc/sys/kernel/unprivileged_userns_clone")
-INSTALL = "Install it with `apt-get install bubblewrap` (or your distribution's like)"
 SETUP_S = 15.0
 OUTER_S = 5.0
 
 
+HOLDER = ("/bin/sh", "-c", "echo >&0; read code; exit ${code:-1}")  # says that the sandbox stands; ends as it is told
+
+
 class Bubblewrap:
-    """Runs jobs in bubblewrap; implements :class:`grader.sandbox.protocol.Sandbox`."""
+    """Runs jobs in bubblewrap; implements :class:`grader.sandbox.protocol.Sandbox`.
+
+    ``forks``: the address of a fork server, to start Python programs warm. The sandbox is the same one either way, and
+    a job that cannot be started warm is started cold.
+    """
 
     name = "bubblewrap"
 
-    def __init__(self, program: str = "bwrap", interpreter: Interpreter | None = None) -> None:
+    def __init__(
+        self, program: str = "bwrap", interpreter: Interpreter | None = None, *, forks: str | None = None
+    ) -> None:
         self._program = program
         self._interpreter = interpreter or Interpreter.current()
+        self._forks = forks
 
     def available(self) -> str | None:
         """None if a trial run works here, else why not and what mends it."""
         path = shutil.which(self._program)
         if path is None:
             return f"bubblewrap is not installed. {INSTALL}, or use --isolation process on your own files."
-        return _trial(path)
+        return trial(path)
 
     def inside(self, layout: JobLayout, path: Path) -> PurePosixPath:
         """``/job/...`` or ``/probe/...``; other paths keep their name."""
@@ -59,12 +68,43 @@ class Bubblewrap:
 
     def start(self, spec: JobSpec) -> "BubblewrapJob":
         """Start the job. Raises ``SandboxUnavailable`` if bubblewrap itself cannot be run."""
+        if self._forks is not None and tuple(spec.argv[:1]) == (sys.executable,):
+            try:
+                return self._start_warm(self._forks, spec)
+            except ForkFailed:
+                pass  # a cold start has the same results
+        launch = self._launch(spec, subprocess.DEVNULL)
+        os.close(launch.output)
+        job = BubblewrapJob(launch, spec)
+        reaper().done(launch.noted)
+        return job
+
+    def _start_warm(self, address: str, spec: JobSpec) -> "BubblewrapJob":
+        """Let a process that only waits stand in the sandbox, and fork the fork server into it."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            launch = self._launch(replace(spec, argv=HOLDER), theirs.fileno())
+            theirs.close()
+            try:
+                command = _forked(address, spec, launch, ours)
+            except ForkFailed:
+                _abandon(launch)
+                raise
+            finally:
+                os.close(launch.output)
+        job = BubblewrapJob(launch, spec, command=command)
+        reaper().done(launch.noted)
+        return job
+
+    def _launch(self, spec: JobSpec, stdin: int) -> "Launch":
+        """Start bubblewrap with the command of ``spec``. Raises ``SandboxUnavailable``."""
         path = shutil.which(self._program)
         if path is None:
             raise SandboxUnavailable(f"bubblewrap is not installed. {INSTALL}.")
         _write_identity(spec.layout)
         argv = bubblewrap_argv(spec, self._interpreter, program=path, lacks=lacking(path))
         read_end, write_end = os.pipe()
+        output_end, output = os.pipe()
         filter_end = _filter_pipe()
         passed = (write_end,) if filter_end is None else (write_end, filter_end)
         argv[1:1] = ["--json-status-fd", str(write_end)]
@@ -76,16 +116,17 @@ class Bubblewrap:
         try:
             popen = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stdin=stdin,
+                stdout=output,
+                stderr=output,
                 env={"PATH": "/usr/bin:/bin", mark[0]: mark[1]},
                 cwd="/",
                 pass_fds=passed,
                 start_new_session=True,
             )
         except OSError as problem:
-            os.close(read_end)
+            for descriptor in (read_end, output_end, output):
+                os.close(descriptor)
             if group is not None:
                 group.remove()
             reaper().done(early)
@@ -93,9 +134,41 @@ class Bubblewrap:
         finally:
             for descriptor in passed:
                 os.close(descriptor)
-        job = BubblewrapJob(popen, spec, status=Status(read_end), group=group)
-        reaper().done(early)
-        return job
+        popen.stdout = os.fdopen(output_end, "rb")
+        return Launch(popen, Status(read_end), group, noted=early, output=output)
+
+
+def _forked(address: str, spec: JobSpec, launch: "Launch", ours: socket.socket) -> psutil.Process:
+    """Fork the job's Python into a sandbox once it stands. Raises ``ForkFailed``."""
+    try:
+        ours.settimeout(SETUP_S)
+        init = launch.status.init if launch.status.known.wait(SETUP_S) else None
+        if ours.recv(1) != b"\n" or init is None:
+            raise ForkFailed("the sandbox did not come up")
+        ours.settimeout(None)
+        group = launch.group
+        request = Request(
+            argv=spec.argv[1:],
+            cwd=str(inside(spec.layout, spec.cwd)),
+            env=environment(spec.env),
+            groups=[str(folder / "cgroup.procs") for folder in group.folders] if group is not None else [],
+            limits=rlimits(spec.limits, bound_data=spec.device == "cpu"),
+            filter=program() or b"",
+        )
+        return fork(address, request, sandbox=init.pid, ending=ours.fileno(), output=launch.output)
+    except OSError as problem:
+        raise ForkFailed(f"the sandbox did not come up ({problem})") from problem
+
+
+def _abandon(launch: "Launch") -> None:
+    """End a sandbox in which nothing was started."""
+    launch.popen.kill()
+    launch.popen.wait()
+    if launch.popen.stdout is not None:
+        launch.popen.stdout.close()
+    if launch.group is not None:
+        launch.group.remove()
+    reaper().done(launch.noted)
 
 
 def _filter_pipe() -> int | None:
@@ -155,16 +228,29 @@ class Status(threading.Thread):
             self.exit_code = int(said["exit-code"])
 
 
-class BubblewrapJob(SupervisedJob):
-    """A job in its own process namespace: when the namespace's init dies, the kernel ends all that is in it."""
+@dataclass(frozen=True)
+class Launch:
+    """A bubblewrap that was started. ``noted``: its number with the reaper; ``output``: a descriptor of its stdout."""
 
-    def __init__(
-        self, popen: subprocess.Popen[bytes], spec: JobSpec, *, status: Status, group: cgroups.Group | None = None
-    ) -> None:
-        self._outer, self._status = popen, status
-        self._command: psutil.Process | None = None
-        status.known.wait(SETUP_S)
-        super().__init__(popen, spec, Control(self._inner, self._find_command, self._kill_all, group))
+    popen: "subprocess.Popen[bytes]"
+    status: Status
+    group: cgroups.Group | None
+    noted: int
+    output: int
+
+
+class BubblewrapJob(SupervisedJob):
+    """A job in its own process namespace: when the namespace's init dies, the kernel ends all that is in it.
+
+    ``command``: the process that runs the job, where it was forked into the sandbox from outside.
+    """
+
+    def __init__(self, launch: Launch, spec: JobSpec, *, command: psutil.Process | None = None) -> None:
+        self._outer, self._status = launch.popen, launch.status
+        self._forked = self._command = command
+        self.warm = command is not None
+        self._status.known.wait(SETUP_S)
+        super().__init__(launch.popen, spec, Control(self._inner, self._find_command, self._kill_all, launch.group))
 
     def stop(self) -> RunFacts:
         """End everything; a sandbox that was never set up is ``NOT_STARTED``, not a crash of the command."""
@@ -179,10 +265,13 @@ class BubblewrapJob(SupervisedJob):
         init = self._status.init
         if init is None:
             return []
-        try:
-            return [init, *init.children(recursive=True)]
-        except psutil.Error:
-            return []
+        found = []
+        for root in (init, self._forked):  # a process that was forked into the sandbox is no child of its init
+            try:
+                found += [root, *root.children(recursive=True)] if root is not None and root.is_running() else []
+            except psutil.Error:
+                continue
+        return found
 
     def _find_command(self) -> psutil.Process | None:
         """The first child of the namespace's init: orphans that end up beside it were started later."""
@@ -209,58 +298,3 @@ class BubblewrapJob(SupervisedJob):
         except subprocess.TimeoutExpired:
             self._outer.kill()
         wait_gone(left, timeout=OUTER_S)
-
-
-@lru_cache(maxsize=4)
-def lacking(path: str) -> tuple[str, ...]:
-    """Options of :data:`OPTIONAL` that this bubblewrap does not know."""
-    done = subprocess.run([path, "--help"], capture_output=True, text=True, timeout=30, check=False)
-    words = (done.stdout + done.stderr).split()
-    return tuple(option for option in OPTIONAL if option not in words)
-
-
-@lru_cache(maxsize=4)
-def _trial(path: str) -> str | None:
-    """Run nothing in all the namespaces a job gets; the reason if that fails."""
-    argv = [
-        path,
-        *without(ISOLATING, lacking(path)),
-        "--ro-bind",
-        "/",
-        "/",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--",
-        "/bin/sh",
-        "-c",
-        ":",
-    ]
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        return f"bubblewrap could not be started: {problem}."
-    if done.returncode == 0:
-        return None
-    said = " ".join(done.stderr.split())[:200] or f"exit code {done.returncode}"
-    return f"bubblewrap is installed but cannot make a sandbox here ({said}). {_advice()}"
-
-
-def _advice() -> str:
-    if _reads(UBUNTU_SWITCH, "1"):
-        return (
-            "This system restricts user namespaces through AppArmor (Ubuntu 23.10 and later): allow bwrap by a profile"
-            " in /etc/apparmor.d (package apparmor-profiles has bwrap-userns-restrict), or set"
-            " `sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
-        )
-    if _reads(USERNS_SWITCH, "0"):
-        return "Allow user namespaces with `sysctl kernel.unprivileged_userns_clone=1`."
-    return "Inside a container, user namespaces must be allowed to it; else use --isolation process on your own files."
-
-
-def _reads(path: Path, value: str) -> bool:
-    try:
-        return path.read_text(encoding="ascii").strip() == value
-    except OSError:
-        return False

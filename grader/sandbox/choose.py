@@ -7,14 +7,15 @@ from grader.sandbox.protocol import Sandbox
 from grader.types import Isolation
 
 
-def choose(isolation: Isolation) -> tuple[Sandbox, str]:
+def choose(isolation: Isolation, *, forks: str | None = None) -> tuple[Sandbox, str]:
     """The backend and a sentence about it for the report, empty where the isolation is what was promised.
 
-    Raises ``SandboxUnavailable`` for ``REQUIRED`` where bubblewrap cannot be used; the text says how to get it.
+    ``forks``: the address of a fork server, for warm starts. Raises ``SandboxUnavailable`` for ``REQUIRED`` where
+    bubblewrap cannot be used; the text says how to get it.
     """
     if isolation is Isolation.PROCESS:
         return LocalProcess(), "The code ran as an ordinary process without isolation, as asked for."
-    bubblewrap = Bubblewrap()
+    bubblewrap = Bubblewrap(forks=forks)
     reason = bubblewrap.available()
     if reason is None:
         return bubblewrap, ""

@@ -65,6 +65,8 @@ class Control:
 class SupervisedJob:
     """One job under a watchdog; implements :class:`grader.sandbox.protocol.RunningJob`."""
 
+    warm = False
+
     def __init__(self, popen: subprocess.Popen[bytes], spec: JobSpec, control: Control) -> None:
         self._popen, self._main, self._kill, self._group = popen, control.main, control.kill, control.group
         self._started = time.monotonic()

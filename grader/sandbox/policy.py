@@ -153,8 +153,26 @@ def limited(limits: RunLimits, argv: Sequence[str], *, count_processes: bool, bo
         more += f"ulimit -u {number} 2>/dev/null || ulimit -p {number} 2>/dev/null; "
     if bound_data:
         more += f"ulimit -d {(limits.memory_bytes + DATA_SLACK) // KIB} 2>/dev/null; "
-    script = LIMITED.format(files=OPEN_FILES, blocks=max(1, limits.disk_bytes // 512), more=more)
+    script = LIMITED.format(files=OPEN_FILES, blocks=_blocks(limits), more=more)
     return ["/bin/sh", "-c", script, "sh", *argv]
+
+
+def rlimits(limits: RunLimits, *, bound_data: bool = False) -> dict[str, int]:
+    """The same limits as :func:`limited` sets for a job of bubblewrap, by the names of the module ``resource``."""
+    found = {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_NOFILE": OPEN_FILES,
+        "RLIMIT_FSIZE": _blocks(limits) * 512,
+        "RLIMIT_NPROC": limits.processes * 4,
+    }
+    if bound_data:
+        found["RLIMIT_DATA"] = (limits.memory_bytes + DATA_SLACK) // KIB * KIB
+    return found
+
+
+def _blocks(limits: RunLimits) -> int:
+    """The largest file, in ulimit's blocks of 512 bytes."""
+    return max(1, limits.disk_bytes // 512)
 
 
 def _words(option: str, pairs: Iterable[tuple[str, str]]) -> list[str]:

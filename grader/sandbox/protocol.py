@@ -81,7 +81,10 @@ class RunFacts:
 
 
 class RunningJob(Protocol):
-    """A job that was started. All methods may be called after it has ended."""
+    """A job that was started. All methods may be called after it has ended. ``warm``: its process was forked from one
+    that had imported the heavy packages already."""
+
+    warm: bool
 
     def alive(self) -> bool:
         """Whether the main process still runs."""

@@ -111,12 +111,13 @@ def lay_out(attack: Attack, folder: Path, placeholders: dict[str, str]) -> Path:
 
 @dataclass(frozen=True)
 class Run:
-    """What one command did. ``left``: processes, mounts, files and groups that it left; ``harmed``: canaries."""
+    """What one command did. ``peak_mib``: memory of the grader itself; ``forks_mib``: of its fork server; ``left``: processes, mounts, files and groups that it left; ``harmed``: canaries."""
 
     code: int
     console: str
     reports: Path
     peak_mib: float
+    forks_mib: float
     left: list[str]
     harmed: list[str]
 
@@ -155,7 +156,7 @@ def run(folder: Path, words: Iterable[str], found: Canaries) -> Run:
     seen = json.loads(notes.read_text())
     files = [f"file {p.name}" for p in temporary.iterdir()]
     left = [*seen["processes"], *seen["mounts"], *files, *_groups(seen["seen"])]
-    return Run(seen["code"], console, reports, seen["peak_mib"], left, found.harmed())
+    return Run(seen["code"], console, reports, seen["peak_mib"], seen["forks_mib"], left, found.harmed())
 
 
 def _groups(makers: Iterable[int]) -> list[str]:

@@ -1,8 +1,9 @@
 """Runs a command and says afterwards what it left behind and how much memory it took.
 
 Usage: python watched.py REPORT COMMAND... Writes a JSON document to REPORT: ``code``, ``peak_mib`` (memory of the
-command's own processes together, those in a sandbox not counted), ``largest`` (what it was made of, MiB and command
-of each process), ``processes`` (that outlived it), ``mounts`` (new
+command's own processes together, those in a sandbox and the server that they are forked from not counted), ``largest``
+(what it was made of, MiB and command of each process), ``forks_mib`` (the fork server's peak: what every job would
+otherwise import for itself), ``processes`` (that outlived it), ``mounts`` (new
 ones below the report's folder, where the command has all its files; others on this machine may mount elsewhere),
 ``seen`` (ids of its own processes).
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+FORK_SERVER = "fork_program.py"
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: orphans of the command become children of this process
 PATIENCE_S = 30.0
 STEP_S = 0.5
@@ -28,11 +30,15 @@ def main(report: str, *command: str) -> None:
     before = mounts(Path(report).parent)
     process = subprocess.Popen(command)
     peak: list[tuple[float, str]] = []
+    forks = 0.0
     seen = {process.pid}
     while process.poll() is None:
-        own = outside_sandboxes()
-        peak = max(peak, memory(own), key=total)
-        seen |= {p.pid for p in own}
+        outside = outside_sandboxes()
+        parts = memory(outside)
+        own = [part for part in parts if FORK_SERVER not in part[1]]
+        peak = max(peak, own, key=total)
+        forks = max(forks, total(parts) - total(own))
+        seen |= {p.pid for p in outside}
         time.sleep(STEP_S)
     deadline = time.monotonic() + PATIENCE_S
     while (left := others()) and time.monotonic() < deadline:
@@ -40,6 +46,7 @@ def main(report: str, *command: str) -> None:
     document = {
         "code": process.returncode,
         "peak_mib": round(total(peak)),
+        "forks_mib": round(forks),
         "largest": [[round(mib), what] for mib, what in sorted(peak, reverse=True)[:20]],
         "seen": sorted(seen),
         "processes": [describe(p) for p in left],

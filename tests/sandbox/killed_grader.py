@@ -1,6 +1,7 @@
 """A grader that a test kills: it runs one job that starts further processes, and waits.
 
-Usage: python killed_grader.py BACKEND MARK. Prints the job's folder once the job's processes run.
+Usage: python killed_grader.py BACKEND MARK (BACKEND: bubblewrap, warm or process).
+Prints the job's folder once the job's processes run.
 """
 
 import sys
@@ -8,6 +9,8 @@ import time
 
 from grader.execute import layout as layouts
 from grader.sandbox.bubblewrap import Bubblewrap
+from grader.sandbox.forks import fork_server
+from grader.sandbox.policy import environment
 from grader.sandbox.process import LocalProcess
 from grader.sandbox.protocol import JobSpec, Sandbox
 
@@ -27,12 +30,15 @@ time.sleep(600)
 
 def main(backend: str, mark: str) -> None:
     """Start the job and wait to be killed."""
-    sandbox: Sandbox = Bubblewrap() if backend == "bubblewrap" else LocalProcess()
+    server = fork_server(environment({}), ("json",))
+    forks = server.__enter__() if backend == "warm" else None
+    sandbox: Sandbox = LocalProcess() if backend == "process" else Bubblewrap(forks=forks)
     layout = layouts.make()
     program = layout.work / "program.py"
     program.write_text(PROGRAM)
     argv = [sys.executable, str(sandbox.inside(layout, program)), mark]
-    sandbox.start(JobSpec(layout=layout, argv=argv, cwd=layout.work))
+    job = sandbox.start(JobSpec(layout=layout, argv=argv, cwd=layout.work))
+    assert job.warm == (backend == "warm")
     while not (layout.out / "ready").exists():
         time.sleep(0.05)
     print(layout.base, flush=True)

@@ -10,8 +10,8 @@ import pytest
 
 from grader.errors import SandboxUnavailable
 from grader.limits import MIB, RunLimits
-from grader.sandbox import bubblewrap as bubblewrap_module
 from grader.sandbox import choose as choose_module
+from grader.sandbox import trial as trial_module
 from grader.sandbox.bubblewrap import Bubblewrap
 from grader.sandbox.choose import choose
 from grader.sandbox.process import LocalProcess
@@ -22,10 +22,11 @@ from grader.types import Exit, Isolation
 Start = Callable[..., RunningJob]
 
 
-@pytest.fixture(params=["bubblewrap", "process"])
+@pytest.fixture(params=["bubblewrap", "warm bubblewrap", "process"])
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    """Each backend that can be used here."""
-    backend: Sandbox = Bubblewrap() if request.param == "bubblewrap" else LocalProcess()
+    """Each backend that can be used here, and bubblewrap with a fork server."""
+    forks = request.getfixturevalue("forks") if request.param == "warm bubblewrap" else None
+    backend: Sandbox = LocalProcess() if request.param == "process" else Bubblewrap(forks=forks)
     reason = backend.available()
     if reason is not None:
         pytest.skip(reason)
@@ -42,7 +43,7 @@ def layout(tmp_path: Path) -> JobLayout:
 
 
 @pytest.fixture
-def start(sandbox: Sandbox, layout: JobLayout) -> Iterator[Start]:
+def start(request: pytest.FixtureRequest, sandbox: Sandbox, layout: JobLayout) -> Iterator[Start]:
     """Starts Python code as a job and ends it after the test."""
     jobs: list[RunningJob] = []
 
@@ -52,6 +53,7 @@ def start(sandbox: Sandbox, layout: JobLayout) -> Iterator[Start]:
         argv = [sys.executable, str(sandbox.inside(layout, program))]
         job = sandbox.start(JobSpec(layout=layout, argv=argv, cwd=layout.work, limits=limits or RunLimits(wall_s=60)))
         jobs.append(job)
+        assert job.warm == ("warm" in request.node.name)
         return job
 
     yield begin
@@ -147,9 +149,10 @@ def test_every_promise_is_kept(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
-def test_the_program_inside_has_no_privileges(layout: JobLayout) -> None:
+@pytest.mark.parametrize("warm", [False, True])
+def test_the_program_inside_has_no_privileges(layout: JobLayout, forks: str, warm: bool) -> None:
     """An ordinary user without capabilities, who can gain none, behind a filter of system calls, without namespaces."""
-    backend = Bubblewrap()
+    backend = Bubblewrap(forks=forks if warm else None)
     if backend.available() is not None:
         pytest.skip("no bubblewrap here")
     program = layout.work / "program.py"
@@ -170,13 +173,13 @@ def test_the_program_inside_has_no_privileges(layout: JobLayout) -> None:
 
 
 @pytest.mark.slow
-def test_a_sandbox_that_cannot_be_set_up_is_not_a_crash_of_the_command(layout: JobLayout) -> None:
+def test_a_sandbox_that_cannot_be_set_up_is_not_a_crash_of_the_command(layout: JobLayout, forks: str) -> None:
     """No exit code is reported for a command that never ran."""
-    backend = Bubblewrap()
+    backend = Bubblewrap(forks=forks)
     if backend.available() is not None:
         pytest.skip("no bubblewrap here")
     missing = layout.base / "missing"
-    job = backend.start(JobSpec(layout=layout, argv=["true"], cwd=layout.work, read_only=[missing]))
+    job = backend.start(JobSpec(layout=layout, argv=[sys.executable, "x"], cwd=layout.work, read_only=[missing]))
     facts = ended(job)
     assert facts.exit is Exit.NOT_STARTED
     assert "could not be set up" in facts.sentence
@@ -186,8 +189,8 @@ def test_a_missing_bubblewrap_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
     """Required isolation fails closed, automatic choice falls back and says so."""
 
     class Missing(Bubblewrap):
-        def __init__(self) -> None:
-            super().__init__("no-such-bwrap")
+        def __init__(self, *, forks: str | None = None) -> None:
+            super().__init__("no-such-bwrap", forks=forks)
 
     monkeypatch.setattr(choose_module, "Bubblewrap", Missing)
     with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
@@ -201,8 +204,8 @@ def test_ubuntus_restriction_is_recognised(monkeypatch: pytest.MonkeyPatch, tmp_
     """The advice names the switch that matters."""
     switch = tmp_path / "switch"
     switch.write_text("1\n")
-    monkeypatch.setattr(bubblewrap_module, "UBUNTU_SWITCH", switch)
-    assert "apparmor_restrict_unprivileged_userns" in bubblewrap_module._advice()
+    monkeypatch.setattr(trial_module, "UBUNTU_SWITCH", switch)
+    assert "apparmor_restrict_unprivileged_userns" in trial_module.advice()
 
 
 @pytest.mark.slow

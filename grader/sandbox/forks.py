@@ -1,0 +1,151 @@
+"""The grader's side of the fork server: one process that has imported the heavy packages, forked for each job.
+
+The address of a server is the path of its socket, a plain text that any worker of this grader can be given.
+"""
+
+import json
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from grader.sandbox.reaper import reaper
+from grader.sandbox.removal import remove_tree
+
+PROGRAM = Path(__file__).with_name("fork_program.py")
+MODULES = (  # what notebooks of the course import, and what a kernel needs
+    *("torch", "torch._dynamo", "torch.utils.data", "torchvision", "torchvision.transforms.v2", "torchvision.models"),
+    *("numpy", "pandas", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "seaborn", "skimage.draw"),
+    *("ipykernel.kernelapp", "ipykernel.zmqshell", "IPython.core.completer", "IPython.core.magics", "jedi"),
+    *("pkg_resources", "sklearn.model_selection", "sklearn.preprocessing", "tqdm.auto"),
+)
+START_S = 240.0  # a cold disk and a busy machine
+ANSWER_S = 60.0
+POSSIBLE = sys.platform == "linux" and hasattr(os, "pidfd_open")
+
+
+class ForkFailed(Exception):
+    """No process could be forked into the sandbox; the text says why. A job is then started cold."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A Python program to be run in a sandbox. ``argv``: the script as it is called inside, and its arguments;
+    ``groups``: files to write the process id to; ``limits``: names of resource limits and their values;
+    ``filter``: of system calls, empty for none."""
+
+    argv: Sequence[str]
+    cwd: str
+    env: Mapping[str, str]
+    groups: Sequence[str] = ()
+    limits: Mapping[str, int] | None = None
+    filter: bytes = b""
+
+    def document(self, process: int) -> bytes:
+        """As JSON for the server; ``process``: the first one of the sandbox."""
+        return json.dumps(
+            {
+                "process": process,
+                "argv": list(self.argv),
+                "cwd": self.cwd,
+                "env": dict(self.env),
+                "groups": list(self.groups),
+                "limits": dict(self.limits or {}),
+                "filter": self.filter.hex(),
+            }
+        ).encode()
+
+
+@contextmanager
+def fork_server(environment: Mapping[str, str], modules: Sequence[str] = MODULES) -> Iterator[str | None]:
+    """A server for as long as the context lasts: its address, or None where there can be none.
+
+    ``environment``: all variables of the server and, until a job sets its own, of what is imported in it.
+    """
+    if not POSSIBLE:
+        yield None
+        return
+    home = Path(tempfile.mkdtemp(prefix="gf"))
+    noted = reaper().note(folder=home)
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        address = home / "s"
+        process = _started(address, home, environment, modules)
+        yield str(address) if process is not None else None
+    finally:
+        if process is not None:
+            _end(process)
+        remove_tree(home)
+        reaper().done(noted)
+
+
+def _started(
+    address: Path, home: Path, environment: Mapping[str, str], modules: Sequence[str]
+) -> "subprocess.Popen[bytes] | None":
+    own = {**environment, "HOME": str(home), "TMPDIR": str(home), "MPLCONFIGDIR": str(home)}
+    try:
+        process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), str(address), *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=own,
+            cwd=home,
+            start_new_session=True,
+        )
+    except OSError:
+        return None
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], START_S)
+    if ready and process.stdout.readline() == b"ready\n":
+        return process
+    _end(process)
+    return None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Let it end by closing its stdin, or kill it."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    process.stdout.close()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def fork(address: str, request: Request, *, sandbox: int, ending: int, output: int) -> psutil.Process:
+    """Fork the server into the sandbox whose first process has the id ``sandbox``; the new process of it.
+
+    ``ending``: a descriptor that is told, as a line, the exit code (128 and the signal's number for a signal);
+    ``output``: one that becomes its stdout and stderr. Raises ``ForkFailed``.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ANSWER_S)
+            connection.connect(address)
+            descriptor = os.pidfd_open(sandbox)
+            try:
+                content = request.document(sandbox)
+                socket.send_fds(connection, [struct.pack("<I", len(content))], [descriptor, ending, output])
+                connection.sendall(content)
+            finally:
+                os.close(descriptor)
+            with connection.makefile("rb") as stream:
+                answer = json.loads(stream.readline(65_536) or b"{}")
+        if "pid" not in answer:
+            raise ForkFailed(str(answer.get("error", "the fork server gave no answer")))
+        return psutil.Process(int(answer["pid"]))
+    except (OSError, ValueError, psutil.Error) as problem:
+        raise ForkFailed(f"{type(problem).__name__}: {problem}") from problem
