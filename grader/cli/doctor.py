@@ -64,19 +64,24 @@ def _package() -> Iterator[Finding]:
 
 def _isolation(*, attack: bool) -> Iterator[Finding]:
     from grader.sandbox.choose import choose
+    from grader.sandbox.forks import fork_server
+    from grader.sandbox.policy import environment
+    from grader.sandbox.self_check import run_self_check, starts_warm
     from grader.types import Isolation
 
     sandbox, reason = choose(Isolation.AUTO)
-    if not reason:
+    if reason:
+        yield Finding("note", f"isolation: none, so only check your own files. {reason}")
+    else:
         yield Finding("ok", f"isolation: {sandbox.name}")
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             yield Finding("note", "isolation: run as root; as another user the code inside has still less to gain.")
-    else:
-        yield Finding("note", f"isolation: none, so only check your own files. {reason}")
-    if attack:
-        from grader.sandbox.self_check import run_self_check
-
-        for outcome in run_self_check(sandbox):
+    with fork_server(environment({}), ("json",)) as forks:
+        sandbox, _ = choose(Isolation.AUTO, forks=forks)
+        warm = not reason and starts_warm(sandbox)
+        cold = "note", "start: every run imports its packages anew (five seconds each); marks are the same."
+        yield Finding("ok", "start: packages are imported once for all runs of a class") if warm else Finding(*cold)
+        for outcome in run_self_check(sandbox) if attack else ():
             state: Literal["ok", "note", "missing"] = "missing" if outcome.ok == "no" else "ok"
             yield Finding("note" if outcome.ok == "not promised" else state, f"{outcome.name}: {outcome.sentence}")
 

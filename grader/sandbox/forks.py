@@ -30,6 +30,7 @@ MODULES = (  # what notebooks of the course import, and what a kernel needs
 )
 START_S = 240.0  # a cold disk and a busy machine
 ANSWER_S = 60.0
+MAX_FOLDER = 90  # bytes of the path of the folder for temporary files
 POSSIBLE = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 
@@ -74,7 +75,7 @@ def fork_server(environment: Mapping[str, str], modules: Sequence[str] = MODULES
     if not POSSIBLE:
         yield None
         return
-    home = Path(tempfile.mkdtemp(prefix="gf"))
+    home = Path(tempfile.mkdtemp(prefix="gf", dir=_short()))
     noted = reaper().note(folder=home)
     process: subprocess.Popen[bytes] | None = None
     try:
@@ -86,6 +87,11 @@ def fork_server(environment: Mapping[str, str], modules: Sequence[str] = MODULES
             _end(process)
         remove_tree(home)
         reaper().done(noted)
+
+
+def _short() -> str | None:
+    """Where to put a socket, whose whole path may have 107 bytes."""
+    return None if len(os.fsencode(tempfile.gettempdir())) <= MAX_FOLDER else "/tmp"
 
 
 def _started(

@@ -19,7 +19,7 @@ import psutil
 
 from grader.limits import MIB, RunLimits
 from grader.sandbox.cgroups import hierarchy
-from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts, Sandbox
+from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts, RunningJob, Sandbox
 from grader.types import Exit
 
 CANARY = "GRADER_SELF_CHECK_CANARY"
@@ -45,6 +45,7 @@ class Attempt:
 
     got: object
     facts: RunFacts
+    warm: bool = False
 
 
 def run_self_check(sandbox: Sandbox) -> list[CheckOutcome]:
@@ -72,6 +73,11 @@ def run_self_check(sandbox: Sandbox) -> list[CheckOutcome]:
         holds, sentence = check(sandbox)
         found.append(CheckOutcome(name, "yes" if holds else "no", sentence))
     return found
+
+
+def starts_warm(sandbox: Sandbox) -> bool:
+    """Whether a Python program is forked from the sandbox's fork server here."""
+    return _attempt(sandbox, "got = 1\n").warm
 
 
 def _files(sandbox: Sandbox) -> tuple[bool, str]:
@@ -252,14 +258,13 @@ def _attempt(sandbox: Sandbox, code: str, *, limits: RunLimits | None = None) ->
         program.write_text(PREAMBLE + code + ANSWER, encoding="utf-8")
         argv = [sys.executable, str(sandbox.inside(layout, program)), str(sandbox.inside(layout, layout.out))]
         used = limits or RunLimits(wall_s=PATIENCE_S)
-        facts = _finish(sandbox, JobSpec(layout=layout, argv=argv, cwd=layout.work, limits=used))
-        return Attempt(_answer(layout.out / "answer.json"), facts)
+        job = sandbox.start(JobSpec(layout=layout, argv=argv, cwd=layout.work, limits=used))
+        return Attempt(facts=_finish(job), got=_answer(layout.out / "answer.json"), warm=job.warm)
     finally:
         shutil.rmtree(layout.base, ignore_errors=True)
 
 
-def _finish(sandbox: Sandbox, spec: JobSpec) -> RunFacts:
-    job = sandbox.start(spec)
+def _finish(job: RunningJob) -> RunFacts:
     deadline = time.monotonic() + PATIENCE_S + 5
     pause = threading.Event()
     while job.alive() and job.limit_hit() is None and time.monotonic() < deadline:

@@ -111,7 +111,8 @@ def lay_out(attack: Attack, folder: Path, placeholders: dict[str, str]) -> Path:
 
 @dataclass(frozen=True)
 class Run:
-    """What one command did. ``peak_mib``: memory of the grader itself; ``forks_mib``: of its fork server; ``left``: processes, mounts, files and groups that it left; ``harmed``: canaries."""
+    """What one command did. ``peak_mib``: memory of the grader itself; ``forks_mib``: of its fork server; ``left``:
+    processes, mounts, files and groups that it left; ``harmed``: canaries."""
 
     code: int
     console: str
