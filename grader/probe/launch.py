@@ -24,6 +24,7 @@ def main() -> None:
     from grader_probe import recorder
 
     assert app.shell is not None
+    app.shell.InteractiveTB.set_mode("Plain")  # the usual mode takes half a minute over a recursion without end
     sys.argv = [settings.get("file", "")]
     if settings.get("kind") in ("script", "module") and settings.get("file"):
         app.shell.user_ns["__file__"] = settings["file"]

@@ -104,7 +104,8 @@ def total(parts: list[tuple[float, str]]) -> float:
 def describe(process: psutil.Process) -> str:
     """What it is."""
     try:
-        return " ".join(process.cmdline())[:200]
+        facts = f"{process.name()} ({process.pid}, {process.status()}, of {process.ppid()})"
+        return " ".join(process.cmdline())[:200] or facts
     except psutil.Error:
         return f"process {process.pid}"
 
