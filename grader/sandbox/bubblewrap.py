@@ -15,7 +15,7 @@ import psutil
 
 from grader.errors import SandboxUnavailable
 from grader.sandbox import cgroups
-from grader.sandbox.forks import ForkFailed, Request, fork
+from grader.sandbox.forks import ForkFailed, Place, Request, fork
 from grader.sandbox.job import MARK, Control, SupervisedJob, wait_gone
 from grader.sandbox.policy import (
     IDENTITY,
@@ -146,16 +146,15 @@ def _forked(address: str, spec: JobSpec, launch: "Launch", ours: socket.socket) 
         if ours.recv(1) != b"\n" or init is None:
             raise ForkFailed("the sandbox did not come up")
         ours.settimeout(None)
-        group = launch.group
         request = Request(
             argv=spec.argv[1:],
             cwd=str(inside(spec.layout, spec.cwd)),
             env=environment(spec.env),
-            groups=[str(folder / "cgroup.procs") for folder in group.folders] if group is not None else [],
             limits=rlimits(spec.limits, bound_data=spec.device == "cpu"),
             filter=program() or b"",
         )
-        return fork(address, request, sandbox=init.pid, ending=ours.fileno(), output=launch.output)
+        place = Place(sandbox=init.pid, ending=ours.fileno(), output=launch.output, group=launch.group)
+        return fork(address, request, place)
     except OSError as problem:
         raise ForkFailed(f"the sandbox did not come up ({problem})") from problem
 

@@ -41,6 +41,11 @@ class Group:
         """Words before a command line that put the command and all its descendants into the group."""
         return ["/bin/sh", "-c", ENTER + 'exec "$@"', "sh", str(len(self.folders)), *map(str, self.folders)]
 
+    def add(self, process: int) -> None:
+        """Put a process into it that was started elsewhere. Raises ``OSError``."""
+        for folder in self.folders:
+            (folder / "cgroup.procs").write_text(str(process), encoding="ascii")
+
     def members(self) -> list[int]:
         """Ids of the processes in it."""
         found: set[int] = set()

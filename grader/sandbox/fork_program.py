@@ -38,6 +38,7 @@ FILTER_MODE, AMBIENT_CLEAR_ALL = 2, 4
 CAPABILITY_VERSION = 0x2008_0522  # _LINUX_CAPABILITY_VERSION_3
 CAPSET = {"x86_64": 126, "aarch64": 91}
 MAX_REQUEST = 1 << 20
+GO = b"!"
 DESCRIPTORS = 3  # the sandbox (a pidfd), where to write how the job ended, its stdout and stderr
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -132,15 +133,13 @@ def say(connection: socket.socket, **words: object) -> None:
 def between(request: dict[str, Any], descriptors: list[int], connection: socket.socket) -> dict[str, Any]:
     """The process between the server and the job: it joins the sandbox, forks the job, and passes on how that ended.
 
-    It stands outside the sandbox's process namespace, so that nothing inside can see or signal it.
+    It stands outside the sandbox's process namespace and its control group, so that nothing inside can see or signal it
+    and no limit ends it: a job whose parent is gone might never be reaped, nor its namespace.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sandbox, ending, output = descriptors
     try:
         os.setsid()
-        for path in request["groups"]:
-            with open(path, "w", encoding="ascii") as stream:
-                stream.write(str(os.getpid()))
         join(sandbox, int(request["process"]))
         give_up_capabilities()
         child = os.fork()
@@ -150,6 +149,9 @@ def between(request: dict[str, Any], descriptors: list[int], connection: socket.
     if child == 0:
         os.close(sandbox)
         os.close(ending)
+        connection.settimeout(None)
+        if connection.recv(1) != GO:  # sent once this process is in the job's control group
+            os._exit(1)
         request["output"] = output
         return request
     say(connection, pid=child)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from grader.sandbox.cgroups import Group
 from grader.sandbox.reaper import reaper
 from grader.sandbox.removal import remove_tree
 
@@ -30,6 +31,7 @@ MODULES = (  # what notebooks of the course import, and what a kernel needs
 )
 START_S = 240.0  # a cold disk and a busy machine
 ANSWER_S = 60.0
+GO = b"!"  # to the new process, once it is in its control group
 MAX_FOLDER = 90  # bytes of the path of the folder for temporary files
 POSSIBLE = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
@@ -41,13 +43,11 @@ class ForkFailed(Exception):
 @dataclass(frozen=True)
 class Request:
     """A Python program to be run in a sandbox. ``argv``: the script as it is called inside, and its arguments;
-    ``groups``: files to write the process id to; ``limits``: names of resource limits and their values;
-    ``filter``: of system calls, empty for none."""
+    ``limits``: names of resource limits and their values; ``filter``: of system calls, empty for none."""
 
     argv: Sequence[str]
     cwd: str
     env: Mapping[str, str]
-    groups: Sequence[str] = ()
     limits: Mapping[str, int] | None = None
     filter: bytes = b""
 
@@ -59,7 +59,6 @@ class Request:
                 "argv": list(self.argv),
                 "cwd": self.cwd,
                 "env": dict(self.env),
-                "groups": list(self.groups),
                 "limits": dict(self.limits or {}),
                 "filter": self.filter.hex(),
             }
@@ -131,27 +130,43 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def fork(address: str, request: Request, *, sandbox: int, ending: int, output: int) -> psutil.Process:
-    """Fork the server into the sandbox whose first process has the id ``sandbox``; the new process of it.
+@dataclass(frozen=True)
+class Place:
+    """Where to fork to: the id of a sandbox's first process; a descriptor that is told, as a line, the exit code (128
+    and the signal's number for a signal); one that becomes stdout and stderr; the job's control group."""
 
-    ``ending``: a descriptor that is told, as a line, the exit code (128 and the signal's number for a signal);
-    ``output``: one that becomes its stdout and stderr. Raises ``ForkFailed``.
-    """
+    sandbox: int
+    ending: int
+    output: int
+    group: Group | None = None
+
+
+def fork(address: str, request: Request, place: Place) -> psutil.Process:
+    """Fork the server into a sandbox; the new process of it. Raises ``ForkFailed``."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_S)
             connection.connect(address)
-            descriptor = os.pidfd_open(sandbox)
-            try:
-                content = request.document(sandbox)
-                socket.send_fds(connection, [struct.pack("<I", len(content))], [descriptor, ending, output])
-                connection.sendall(content)
-            finally:
-                os.close(descriptor)
+            _ask(connection, request, place)
             with connection.makefile("rb") as stream:
                 answer = json.loads(stream.readline(65_536) or b"{}")
-        if "pid" not in answer:
-            raise ForkFailed(str(answer.get("error", "the fork server gave no answer")))
-        return psutil.Process(int(answer["pid"]))
+            if "pid" not in answer:
+                raise ForkFailed(str(answer.get("error", "the fork server gave no answer")))
+            process = psutil.Process(int(answer["pid"]))
+            if place.group is not None:
+                place.group.add(process.pid)
+            connection.sendall(GO)
+            return process
     except (OSError, ValueError, psutil.Error) as problem:
         raise ForkFailed(f"{type(problem).__name__}: {problem}") from problem
+
+
+def _ask(connection: socket.socket, request: Request, place: Place) -> None:
+    descriptor = os.pidfd_open(place.sandbox)
+    try:
+        content = request.document(place.sandbox)
+        passed = [descriptor, place.ending, place.output]
+        socket.send_fds(connection, [struct.pack("<I", len(content))], passed)
+        connection.sendall(content)
+    finally:
+        os.close(descriptor)

@@ -1,5 +1,6 @@
 """Warm starts: the same sandbox and the same process as a cold start, and a cold start where they cannot be had."""
 
+import ctypes
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from grader.limits import MIB, RunLimits
 from grader.sandbox.bubblewrap import Bubblewrap
-from grader.sandbox.forks import ForkFailed, Request, fork, fork_server
+from grader.sandbox.forks import ForkFailed, Place, Request, fork, fork_server
 from grader.sandbox.policy import environment
 from grader.sandbox.protocol import JobLayout, JobSpec, RunningJob
 from grader.types import Exit
@@ -20,6 +21,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(Bubblewrap().available() is not None, reason="bubblewrap is not to be had here"),
 ]
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 LOOK = """
 import json, os, resource, sys
 names = [n for n in dir(resource) if n.startswith("RLIMIT_")]
@@ -117,6 +119,29 @@ def test_a_limit_ends_a_warm_job(tmp_path: Path, forks: str) -> None:
     assert ended(job) is Exit.WALL_TIME
 
 
+def living(name: str) -> list[str]:
+    """Descendants of this name that are no zombies, and in which state they are."""
+    found = [(p.name(), p.status()) for p in psutil.Process().children(recursive=True)]
+    return [status for own, status in found if own == name and status != psutil.STATUS_ZOMBIE]
+
+
+def test_a_killed_job_is_reaped(tmp_path: Path, forks: str) -> None:
+    """Its parent outlives it, also if all of its control group is killed: else its namespace would never end."""
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # orphans of ours come to us, and we wait for none
+    try:
+        job = begin(layout_in(tmp_path / "j"), "import time\ntime.sleep(60)", forks)
+        group = job._group
+        if group is not None:
+            group.kill()
+        job.stop()
+        deadline = time.monotonic() + 10
+        while (left := living("bwrap")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert left == []
+    finally:
+        ctypes.CDLL(None).prctl(SUBREAPER, 0, 0, 0, 0)
+
+
 def test_without_a_server_a_job_starts_cold(tmp_path: Path) -> None:
     """The address of one that is gone costs nothing but the warmth."""
     job = begin(layout_in(tmp_path / "j"), "open('../out/ran', 'w').close()", str(tmp_path / "gone"))
@@ -146,7 +171,7 @@ def test_no_process_outside_a_sandbox_is_forked(forks: str) -> None:
     request = Request(argv=["x.py"], cwd="/", env={})
     try:
         with pytest.raises(ForkFailed, match="namespace of its own"):
-            fork(forks, request, sandbox=os.getpid(), ending=write_end, output=write_end)
+            fork(forks, request, Place(sandbox=os.getpid(), ending=write_end, output=write_end))
     finally:
         os.close(read_end)
         os.close(write_end)
@@ -157,7 +182,8 @@ def test_the_server_ends_with_its_context() -> None:
     with fork_server(environment({}), ("json",)) as address:
         assert address is not None
         home = Path(address).parent
-        found = [p for p in psutil.Process().children() if str(home) in " ".join(p.cmdline())]
+        living_ones = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+        found = [p for p in living_ones if str(home) in " ".join(p.cmdline())]
         assert len(found) == 1
     assert not home.exists()
     assert not found[0].is_running()
