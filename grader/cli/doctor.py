@@ -79,8 +79,10 @@ def _isolation(*, attack: bool) -> Iterator[Finding]:
     with fork_server(environment({}), ("json",)) as forks:
         sandbox, _ = choose(Isolation.AUTO, forks=forks)
         warm = not reason and starts_warm(sandbox)
-        cold = "note", "start: every run imports its packages anew (five seconds each); marks are the same."
-        yield Finding("ok", "start: packages are imported once for all runs of a class") if warm else Finding(*cold)
+        if warm:
+            yield Finding("ok", "start: packages are imported once for all runs of a class")
+        else:
+            yield Finding("note", "start: every run imports its packages anew (five seconds each); marks are the same.")
         for outcome in run_self_check(sandbox) if attack else ():
             state: Literal["ok", "note", "missing"] = "missing" if outcome.ok == "no" else "ok"
             yield Finding("note" if outcome.ok == "not promised" else state, f"{outcome.name}: {outcome.sentence}")
