@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+BENCH ?=
 
 .DELETE_ON_ERROR:
-.PHONY: demo test hostile lint types clean
+.PHONY: demo test hostile bench lint types clean
 
 # Installs once, and again only when pyproject.toml changes: everything below works offline from then on.
 $(STAMP): pyproject.toml
@@ -25,6 +26,10 @@ test: $(STAMP)
 hostile: $(STAMP)
 	$(BIN)/python -m pytest tests/hostile
 
+# Ratios against plain nbclient and more, about an hour: docs/performance.md. A part: make bench BENCH="c e --quick"
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(BENCH)
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,4 +39,4 @@ types: $(STAMP)
 
 clean:
 	rm -rf reports build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find grader tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find grader tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +12,7 @@ from grader import tasks
 from grader.errors import EnvironmentProblem
 from grader.grade.model import StudentReport, TaskReport
 from grader.intake.submission import Submission, TaskFile
-from grader.pipeline import Progress, Settings, grade_submissions, world_for
+from grader.pipeline import Listener, Progress, Settings, Step, grade_submissions, world_for
 from grader.rubric import calibration_path
 from grader.types import TaskId
 
@@ -30,7 +30,7 @@ class Plan:
     workers: int = 1
 
 
-def calibrate(plan: Plan, progress: Callable[[Progress], None] | None = None) -> Path:
+def calibrate(plan: Plan, progress: Listener | None = None) -> Path:
     """Write ``rubrics/calibration/<task>.json`` and return its path.
 
     Both the seed and the split vary, since an instructor's key makes another split. Raises ``EnvironmentProblem`` if
@@ -38,9 +38,9 @@ def calibrate(plan: Plan, progress: Callable[[Progress], None] | None = None) ->
     """
     reports = []
     for seed in range(plan.seeds):
-        settings = replace(plan.settings, seed=seed, key=f"calibration-{seed}")
+        settings = replace(plan.settings, seed=seed, key=f"calibration-{seed}", full=True)  # the level bounds a cut
         submission = Submission(student=f"seed {seed}", files=(plan.file,))
-        reports += grade_submissions([submission], settings, progress=progress)
+        reports += grade_submissions([submission], settings, progress=_renumbered(progress, seed, plan.seeds))
     found = [_marked(report) for report in reports]
     values = [_rounded(t.result.held_out.value) for t in found if t.result.held_out is not None]
     spec = tasks.get(plan.file.task)
@@ -66,6 +66,19 @@ def lower_end(values: Sequence[float], *, higher_is_better: bool) -> float:
     spread = stdev(values) if len(values) > 1 else 0.0
     below = sign * mean(values) - 2 * spread
     return _rounded(sign * min(below, *(sign * v for v in values)))
+
+
+def _renumbered(progress: Listener | None, seed: int, seeds: int) -> Listener:
+    """The runs are told of as one series, though each is a series of one."""
+
+    def tell(step: Step) -> None:
+        counted = replace(step, number=seed)
+        if isinstance(counted, Progress):
+            counted = replace(counted, done=seed + 1, total=seeds)
+        if progress is not None:
+            progress(counted)
+
+    return tell
 
 
 def _marked(report: StudentReport) -> TaskReport:

@@ -37,6 +37,9 @@ MAX_TRACEBACK = 6_000  # characters of a traceback that are kept
 MAX_CELL_OUTPUT = 20_000  # characters of a cell's stdout that are kept
 MAX_TOTAL_OUTPUT = 64 * MIB  # bytes of kernel output after which the run is stopped
 
+# --- what runs at once -------------------------------------------------------------------------------------------
+DEVICE_JOBS = 2  # runs that share a GPU: the course's nets are small, and fill it less than half
+
 # --- what is shown -----------------------------------------------------------------------------------------------
 MAX_SHOWN_ERRORS = 12  # failing cells listed on a page
 MAX_SHOWN_LAYERS = 40  # layers listed on a page

@@ -1,68 +1,71 @@
 """Names all stages, in order: intake hands in submissions, and a report for each student comes out."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grader import devices, execute, predictions, resources, rubric, tasks
+from grader import devices, execute, predictions, rubric, tasks
 from grader.batch import Job, run_jobs
+from grader.batch.forecast import Outlook, order
 from grader.checks import Context
-from grader.errors import GraderError
+from grader.collected import collecting
+from grader.errors import EnvironmentProblem, GraderError
 from grader.evidence.bundle import Evidence
 from grader.evidence.kept import has, keep, recall
 from grader.evidence.store import run_key
 from grader.execute.discretion import discreet
-from grader.execute.sparing import FULL, Sparing
-from grader.grade.failed import could_not_be_marked, unreadable
+from grader.execute.sparing import FULL, Sparing, spared
+from grader.grade.failed import could_not_be_marked
 from grader.grade.grading import mark
 from grader.grade.model import StudentReport, TaskReport
 from grader.intake.submission import Submission, TaskFile
-from grader.limits import RunLimits
-from grader.report.figures import ReferenceCurve
+from grader.report.html import Site, render_section
 from grader.sandbox.bubblewrap import Bubblewrap
 from grader.sandbox.choose import choose
 from grader.sandbox.forks import fork_server
 from grader.sandbox.policy import environment as job_environment
+from grader.settings import Settings, settled
+from grader.sources import (
+    calibration_for,
+    expected_seconds,
+    intact_world,
+    reference_curves,
+    rubric_for,
+    stand_ins_for,
+    world_for,
+)
 from grader.tasks.model import World
-from grader.types import Device, Exit, Isolation, TaskId
+from grader.types import Exit, TaskId
 
+__all__ = ["Settings", "reference_curves", "world_for"]
 WORTH_WARMING = 2  # runs
-NOT_REACHED = "The run was interrupted before this file was marked; run the same command again."
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How submissions are run and marked. ``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours;
-    ``store``: a folder in which runs are kept, and looked up before a file is run again, unless ``fresh``.
-    ``private``: further folders that no submission may see. ``full``: nothing is cut short, nothing stood in for.
-    ``forks``: the address of a fork server, see :func:`warmed`."""
+class Started:
+    """A file is begun; ``number``: which, counted over all submissions from 0."""
 
-    isolation: Isolation = Isolation.AUTO
-    device: Device = Device.AUTO
-    seed: int = 0
-    key: str = tasks.DEFAULT_KEY
-    data_dir: Path | None = None
-    cache_dir: Path | None = None
-    limits: RunLimits = field(default_factory=RunLimits)
-    rubrics_dir: Path | None = None
-    store: Path | None = None
-    fresh: bool = False
-    private: tuple[Path, ...] = ()
-    full: bool = False
-    forks: str | None = None
+    number: int
+    student: str
+    task: TaskId
 
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` files are finished; ``sentence`` says what just happened."""
+    """``done`` of ``total`` files are finished, file ``number`` just now; ``sentence`` says how it went."""
 
+    number: int
     done: int
     total: int
     student: str
     task: TaskId
     sentence: str
+
+
+Step = Started | Progress
+Listener = Callable[[Step], None]
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,15 @@ class Work:
     student: str
     file: TaskFile
     settings: Settings
+    place: int = 0  # which of the student's tasks it is
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A marked file, and its section of the page in place of what is drawn there."""
+
+    report: TaskReport
+    section: str
 
 
 class Interrupted(KeyboardInterrupt):
@@ -86,29 +98,93 @@ def grade_submissions(
     submissions: Sequence[Submission],
     settings: Settings,
     *,
-    workers: int = 0,
-    progress: Callable[[Progress], None] | None = None,
+    workers: int | Executor = 0,
+    outlooks: Sequence[Outlook] | None = None,
+    progress: Listener | None = None,
+    site: Site | None = None,
 ) -> list[StudentReport]:
     """Run and mark everything; one report per submission, in order. What fails for one file costs that file a status.
 
-    ``workers``: so many processes, 0 for this one. Raises a ``GraderError`` before anything runs if the isolation,
-    the device, the data or a rubric cannot be had, and ``Interrupted`` with what is done on ``KeyboardInterrupt``.
+    ``workers``: so many processes, 0 for this one; or an executor of one's own. ``outlooks``: what :func:`survey` found
+    out, if it was asked before. ``progress`` may be called from another thread. ``site``: each student's page is
+    written there as soon as it can be, and the reports come without what pages draw. Raises a ``GraderError`` before
+    anything runs if the isolation, the device, the data or a rubric cannot be had, and ``Interrupted`` with what is
+    done on ``KeyboardInterrupt``.
     """
-    settings = replace(settings, device=devices.resolve(settings.device))
-    work = [Work(submission.student, file, settings) for submission in submissions for file in submission.files]
-    prepare(settings, {item.file.task for item in work})
-    done: dict[int, TaskReport] = {}
-    jobs = [Job(number, grade_file, item) for number, item in enumerate(work)]
+    settings = settled(settings)
+    known = survey(submissions, settings, workers=workers) if outlooks is None else outlooks
+    work, tell = _work(submissions, settings), progress or _silent
+    jobs = [Job(number, grade_file if site is None else draw_file, work[number]) for number in order(known)]
+
+    def started(number: int) -> None:
+        tell(Started(number, work[number].student, work[number].file.task))
+
+    with collecting(submissions, site) as collected:
+        try:
+            with closing(run_jobs(jobs, workers=workers, started=started)) as outcomes:
+                for done, (number, found, problem) in enumerate(outcomes, start=1):
+                    item, drawn = work[number], found if isinstance(found, Drawn) else None
+                    report = drawn.report if drawn else found or could_not_be_marked(item.file, problem or "")
+                    assert isinstance(report, TaskReport)
+                    collected.add(number, report, drawn.section if drawn else None)
+                    status = report.result.status.value
+                    tell(Progress(number, done, len(work), item.student, item.file.task, status))
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(collected.reports()) from interrupt
+        return collected.reports()
+
+
+def _silent(_: Step) -> None:
+    """Nobody wants to know."""
+
+
+def _work(submissions: Sequence[Submission], settings: Settings) -> list[Work]:
+    """Every file, in order."""
+    return [
+        Work(submission.student, file, settings, place)
+        for submission in submissions
+        for place, file in enumerate(submission.files)
+    ]
+
+
+def survey(submissions: Sequence[Submission], settings: Settings, *, workers: int | Executor = 0) -> list[Outlook]:
+    """What is known of each file before anything is run: whether a run of it was kept, else what it will take.
+
+    Raises what ``GraderError`` hinders the whole. With ``workers`` one of them looks at the data, so that this process
+    need not hold them.
+    """
+    settings = settled(settings)
+    asked = settings, _work(submissions, settings)
+    found: list[Outlook] | GraderError | None = None
+    if workers == 0:
+        found = _survey(asked)
+    else:
+        for _, found, problem in run_jobs([Job(0, _survey, asked)], workers=workers):
+            if found is None:
+                raise EnvironmentProblem(f"The class could not be looked through. {problem}")
+    if isinstance(found, GraderError):
+        raise found
+    return found or []
+
+
+def _survey(asked: tuple[Settings, list[Work]]) -> list[Outlook] | GraderError:
+    settings, work = asked
     try:
-        for number, report, problem in run_jobs(jobs, workers=workers):
-            item = work[number]
-            done[number] = report or could_not_be_marked(item.file, problem or NOT_REACHED)
-            if progress is not None:
-                status = done[number].result.status.value
-                progress(Progress(len(done), len(work), item.student, item.file.task, status))
-    except KeyboardInterrupt as interrupt:
-        raise Interrupted(_reports(submissions, work, done)) from interrupt
-    return _reports(submissions, work, done)
+        prepare(settings, {item.file.task for item in work})
+        isolation = choose(settings.isolation)[0].name
+        by_task = sorted(range(len(work)), key=lambda number: work[number].file.task)
+        found = {number: _outlook(work[number], isolation) for number in by_task}
+    except GraderError as problem:
+        return problem
+    return [found[number] for number in range(len(work))]
+
+
+def _outlook(work: Work, isolation: str) -> Outlook:
+    settings, task = work.settings, work.file.task
+    world = world_for(task, settings)
+    looked_up = settings.store is not None and not settings.fresh
+    kept = looked_up and settings.store is not None and has(settings.store, _key(work, world, isolation))
+    return Outlook(expected_seconds(task, stand_in=world.stand_in), group=task, kept=kept)
 
 
 def prepare(settings: Settings, wanted: set[TaskId]) -> None:
@@ -132,11 +208,6 @@ def warmed(settings: Settings, runs: int) -> Iterator[Settings]:
         yield replace(settings, forks=address)
 
 
-def world_for(task: TaskId, settings: Settings) -> World:
-    """The task's world under these settings."""
-    return tasks.build_world(task, key=settings.key, data_dir=settings.data_dir, cache_dir=settings.cache_dir)
-
-
 def run_file(work: Work) -> tuple[Evidence, World]:
     """Run one file in isolation, unless a run of it was kept; its evidence beside the world it saw."""
     settings = work.settings
@@ -146,6 +217,7 @@ def run_file(work: Work) -> tuple[Evidence, World]:
     kept = recall(settings.store, key) if settings.store is not None and not settings.fresh else None
     if kept is not None:
         return kept, world
+    world = intact_world(work.file.task, settings)
     evidence = execute.run(
         work.file,
         work.student,
@@ -180,16 +252,6 @@ def _kept(store: Path, key: str, evidence: Evidence) -> Evidence:
     return evidence
 
 
-def to_be_run(submissions: Sequence[Submission], settings: Settings) -> int:
-    """How many files are not in the store yet."""
-    work = [Work(s.student, file, settings) for s in submissions for file in s.files]
-    if settings.store is None or settings.fresh:
-        return len(work)
-    worlds = {task: world_for(task, settings) for task in {item.file.task for item in work}}
-    isolation = choose(settings.isolation)[0].name
-    return sum(not has(settings.store, _key(item, worlds[item.file.task], isolation)) for item in work)
-
-
 def _key(work: Work, world: World, isolation: str) -> str:
     settings = work.settings
     return run_key(
@@ -204,9 +266,14 @@ def _key(work: Work, world: World, isolation: str) -> str:
     )
 
 
-def _sparing(work: Work, world: World) -> Sparing:  # noqa: ARG001
-    """What this run may leave out."""
-    return FULL
+def _sparing(work: Work, world: World) -> Sparing:
+    """What this run may leave out. Of the rubric only the budget counts, so that other points ask for no new run."""
+    settings, task = work.settings, work.file.task
+    if settings.full:
+        return FULL
+    calibration = _load_calibration(task, stand_in=world.stand_in)
+    budget, stand_ins = _load_rubric(task, settings).budget, stand_ins_for(settings)
+    return spared(world, calibration, budget, limits=settings.limits, stand_ins=stand_ins)
 
 
 def mark_evidence(evidence: Evidence, world: World, settings: Settings) -> TaskReport:
@@ -231,23 +298,19 @@ def grade_file(work: Work) -> TaskReport:
         return could_not_be_marked(work.file, str(problem))
 
 
-def reference_curves() -> Mapping[TaskId, ReferenceCurve]:
-    """Validation curves of the reference solutions in multiples of the naive baseline's loss, where measured."""
-    curves = {}
-    for task in TaskId:
-        measured = _load_calibration(task, stand_in=False).curve
-        points = [(step, loss) for step, loss in measured.valid if math.isfinite(loss)]
-        if points:
-            curves[task] = ReferenceCurve(points=points)
-    return curves
+def draw_file(work: Work) -> Drawn:
+    """Run and mark one file, and render its section of the page."""
+    report = grade_file(work)
+    section = render_section(report, reference_curves().get(work.file.task), place=work.place)
+    return Drawn(TaskReport(result=report.result), section)
 
 
 def _load_rubric(task: TaskId, settings: Settings) -> rubric.Rubric:
-    return rubric.load_rubric(task, settings.rubrics_dir or resources.rubrics_dir())
+    return rubric_for(task, settings)
 
 
 def _load_calibration(task: TaskId, *, stand_in: bool) -> rubric.Calibration:
-    return rubric.load_calibration(task, stand_in=stand_in, folder=resources.rubrics_dir() / "calibration")
+    return calibration_for(task, stand_in=stand_in)
 
 
 def _with_note(evidence: Evidence, note: str) -> Evidence:
@@ -255,19 +318,3 @@ def _with_note(evidence: Evidence, note: str) -> Evidence:
         return evidence
     document = evidence.document
     return replace(evidence, document=document.model_copy(update={"notes": [note, *document.notes]}))
-
-
-def _reports(
-    submissions: Sequence[Submission], work: Sequence[Work], done: Mapping[int, TaskReport]
-) -> list[StudentReport]:
-    """One report per submission; a file that was not reached is reported as such."""
-    marked = iter(done.get(n) or could_not_be_marked(item.file, NOT_REACHED) for n, item in enumerate(work))
-    reports = []
-    for submission in submissions:
-        files = [next(marked) for _ in submission.files]
-        lost = [unreadable(found) for found in submission.unreadable if found.task is not None]
-        problems = [found.reason for found in submission.unreadable if found.task is None]
-        reports.append(
-            StudentReport(student=submission.student, tasks=[*files, *lost], problems=[*problems, *submission.notes])
-        )
-    return reports

@@ -2,6 +2,7 @@
 ``expect.yaml``."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,24 @@ sys.path.insert(0, str(Path(__file__).parent / "cases"))
 from expectations import SUBMISSIONS, case_names, differences, load_expectation
 
 from grader.intake import read_path
-from grader.pipeline import Settings, grade_submissions
+from grader.pipeline import Settings, grade_submissions, warmed
 from grader.types import Isolation
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def warm():
+    """Settings with which the cases start warm, as those of a class do."""
+    with warmed(Settings(isolation=Isolation.AUTO), len(case_names())) as settings:
+        yield settings
+
+
 @pytest.mark.parametrize("case", case_names())
-def test_case_meets_its_expectation(case, tmp_path, request):
+def test_case_meets_its_expectation(case, warm, tmp_path, request):
     expected = load_expectation(case)
     cache = request.config.cache.mkdir("worlds")
-    settings = Settings(isolation=Isolation.AUTO, data_dir=tmp_path, cache_dir=Path(str(cache)))
+    settings = replace(warm, data_dir=tmp_path, cache_dir=Path(str(cache)))
     [report] = grade_submissions(read_path(SUBMISSIONS / case), settings)
     assert len(report.tasks) == 1, report.problems
     marked = report.tasks[0].result

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from grader.checks.result import CheckResult, harness_error, review
 from grader.checks.scoring import Measured, measure
 from grader.evidence.bundle import Evidence
-from grader.evidence.model import ArchitectureClaim, Claims, EpisodeClaim, EvidenceDocument, LossClaim, PassClaim
+from grader.evidence.model import (
+    ArchitectureClaim,
+    Claims,
+    EpisodeClaim,
+    EvidenceDocument,
+    LossClaim,
+    PassClaim,
+    ShortenedClaim,
+)
 from grader.predictions import recorded
 from grader.predictions.model import HeldOutPredictions
 from grader.rubric import Calibration
@@ -59,6 +67,16 @@ class Context:
     def trained(self) -> bool:
         """Whether an optimiser has stepped on the marked model."""
         return self.episode is not None
+
+    @property
+    def cut(self) -> ShortenedClaim | None:
+        """Where the training of the marked model was cut short, if it was and nothing trained it afterwards."""
+        if self.claims is None or self.episode is None:
+            return None
+        model = self.episode.model_id
+        steps = sum(episode.steps for episode in self.claims.episodes if episode.model_id == model)
+        cuts = [claim for claim in self.claims.shortened if claim.model_id == model and claim.step]
+        return cuts[-1] if cuts and cuts[-1].step >= steps else None
 
     @property
     def tabular(self) -> bool:

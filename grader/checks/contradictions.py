@@ -180,6 +180,17 @@ def _curve_beyond_steps(ctx: Context) -> str | None:
     return None
 
 
+def _cut_beyond_steps(ctx: Context) -> str | None:
+    """A training that was cut short after more steps than were made."""
+    claims = ctx.claims
+    if claims is None or not claims.shortened or len(claims.episodes) >= ALL_EPISODES:
+        return None
+    last, steps = max(cut.step for cut in claims.shortened), _steps(claims)
+    if last <= steps + SLACK:
+        return None
+    return f"The log says that a training was cut short after {count(last, 'step')}, yet it counts {steps:,} of them."
+
+
 def _curve_beside_passes(ctx: Context) -> str | None:
     """The curve and the passes over the training data report the same losses, each in its own way.
 
@@ -311,6 +322,7 @@ RULES: dict[str, Rule] = {
     "samples-and-batches": _samples,
     "shared-rows": _shared_rows,
     "curve-and-steps": _curve_beyond_steps,
+    "cut-and-steps": _cut_beyond_steps,
     "curve-and-passes": _curve_beside_passes,
     "loss-and-weights": _learning_without_moving,
     "two-ways": two_ways,

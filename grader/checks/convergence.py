@@ -83,10 +83,11 @@ def _judged(ctx: Context, params: Mapping[str, float], losses: Sequence[tuple[in
     well_below = limits is not None and end < limits[1]  # it fell before the first value that was seen
     fell = well_below or (start - end > FALL * abs(start) and len(losses) > 1)
     below = below or (limits is None and fell)
-    calm = settled(losses, params["steep"]) and fell
+    cut = ctx.cut.reason if ctx.cut is not None else None
+    calm = (cut == "converged" or settled(losses, params["steep"])) and fell
     share = params["fell"] * fell + params["beats_baseline"] * below + params["settled"] * calm
     whole = params["fell"] + params["beats_baseline"] + params["settled"]
-    gaps, steps = _advice(losses, fell=fell, calm=calm)
+    gaps, steps = _advice(losses, fell=fell, calm=calm, out_of_time=cut == "budget")
     if not below and limits is not None:
         gaps.append(f"Always giving the same best answer would have a loss of {number(limits[2])}.")
     return graded(
@@ -98,13 +99,19 @@ def _grew(start: float, end: float) -> bool:
     return end > TWICE * max(start, 0.0) and end - start > FALL * abs(start)
 
 
-def _advice(losses: Sequence[tuple[int, float]], *, fell: bool, calm: bool) -> tuple[list[str], list[str]]:
+def _advice(
+    losses: Sequence[tuple[int, float]], *, fell: bool, calm: bool, out_of_time: bool
+) -> tuple[list[str], list[str]]:
     if len(losses) < FEW_POINTS and not (fell and calm):
         only = "There was only one step." if len(losses) == 1 else f"There were only {len(losses)} steps."
         return [only], ["Train for more steps and plot the loss against them."]
     if not fell:
         question = "Can the net learn a single batch by heart? If not, look at the loss and the steps; "
         return ["It hardly fell."], [question + "if so, at the learning rate."]
+    if not calm and out_of_time:
+        return ["It was still falling when the time for training was over and it was cut short."], [
+            "Measure how long one epoch takes, and which of its parts takes longest."
+        ]
     if not calm:
         return ["It was still falling when the training ended."], [
             "Plot the loss against the epochs, and see what twice as many epochs do to it."

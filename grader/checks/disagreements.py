@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from grader import tasks
@@ -40,6 +39,8 @@ def two_ways(ctx: Context) -> str | None:
 def trained_on_held_out(ctx: Context) -> str | None:
     """Rows of a table that the net was trained on, though they were never handed out."""
     world = ctx.world
+    import pandas as pd
+
     if world.training.table is None or world.heldout.table is None:
         return None
     inputs = recorded.numbers(ctx.evidence, "train_inputs")

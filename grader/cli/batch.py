@@ -10,6 +10,7 @@ import typer
 from grader.cli.common import (
     DEFAULT_KEY,
     DataOption,
+    DeviceJobsOption,
     DeviceOption,
     FullOption,
     IsolationOption,
@@ -19,10 +20,12 @@ from grader.cli.common import (
     SeedOption,
     TaskOption,
     TimeOption,
+    WorkersOption,
     exits,
     run_limits,
 )
 from grader.errors import UsageError
+from grader.limits import DEVICE_JOBS
 from grader.types import Device, Isolation, TaskId
 
 if TYPE_CHECKING:
@@ -42,10 +45,8 @@ def batch(
         Path, typer.Argument(metavar="PATH", help="A folder, zip or tar with a folder (or a file) per student.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for overview, pages, gradebook.", show_default=False)],
-    workers: Annotated[
-        int | None,
-        typer.Option("-j", "--workers", help="Processes (else one per processor).", min=1, show_default=False),
-    ] = None,
+    workers: WorkersOption = None,
+    device_jobs: DeviceJobsOption = DEVICE_JOBS,
     task: TaskOption = None,
     as_json: JsonOption = False,
     isolation: IsolationOption = Isolation.REQUIRED,
@@ -59,7 +60,9 @@ def batch(
     store: Annotated[
         Path | None, typer.Option("--store", help="Folder where runs are kept (else the cache).", show_default=False)
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run every file again, also those run before.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Go on where it was, or run every file again.")
+    ] = True,
 ) -> None:
     """Mark the work of many students, each file in isolation.
 
@@ -79,13 +82,13 @@ def batch(
         limits=run_limits(time_limit, memory_limit),
         full=full,
         store=store or cache_dir() / "runs",
-        fresh=fresh,
+        fresh=not resume,
         private=(path.absolute(), out.absolute()),
     )
     title = f"Marks: {path.resolve().name}"
-    count = workers or classes.default_workers()
+    crew = classes.Crew(workers, device_jobs)
     with _submissions(path, task) as submissions:
-        reports, code = classes.mark_class(submissions, settings, out, workers=count, title=title)
+        reports, code = classes.mark_class(submissions, settings, out, crew=crew, title=title)
     classes.finish(reports, code, as_json=as_json)
 
 

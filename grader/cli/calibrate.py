@@ -28,12 +28,15 @@ def calibrate(
     """
     from grader import calibrate as stage
     from grader import intake, pipeline, resources
+    from grader.batch.forecast import Outlook
     from grader.cli.narrate import narrator
+    from grader.sources import expected_seconds
 
     settings = pipeline.Settings(isolation=isolation, data_dir=data_dir)
     (references,) = intake.read_path(resources.reference_solutions_dir(), task=task)
     for file in references.files:
         say(err_console(), f"Running the reference solution of {file.task} {seeds} times.")
-        with narrator(err_console(), seeds) as progress:
+        outlook = Outlook(expected_seconds(file.task, stand_in=False))
+        with narrator(err_console(), [outlook] * seeds) as progress:
             path: Path = stage.calibrate(stage.Plan(file, settings, seeds), progress)
         say(out_console(), str(path))

@@ -85,8 +85,9 @@ def check(
     narration, results = err_console(), err_console() if as_json else out_console()
     total = sum(len(submission.files) for submission in submissions)
     say(narration, f"Running {total} file{'' if total == 1 else 's'}; this takes a minute or two each.")
-    with pipeline.warmed(settings, total) as warm, narrator(narration, total) as progress:
-        reports = pipeline.grade_submissions(submissions, warm, progress=progress)
+    outlooks = pipeline.survey(submissions, settings)
+    with pipeline.warmed(settings, total) as warm, narrator(narration, outlooks) as progress:
+        reports = pipeline.grade_submissions(submissions, warm, outlooks=outlooks, progress=progress)
     page = None
     if site is not None:
         page = html.write_site(reports, site, note=held_out_note(key), reference=pipeline.reference_curves())

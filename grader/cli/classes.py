@@ -1,69 +1,80 @@
 """What ``batch`` and ``demo`` have in common: a class is marked by several workers and written to a folder."""
 
 import json
-import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from grader import controls, devices, pipeline
+from grader.batch.workers import Choice, choose_workers, this_machine
 from grader.cli.common import INTERRUPTED, err_console, held_out_note, say, verdict
 from grader.cli.narrate import narrator
 from grader.grade.model import StudentReport
 from grader.intake.submission import Submission
-from grader.pipeline import Interrupted, Settings, grade_submissions, reference_curves
+from grader.limits import DEVICE_JOBS
+from grader.pipeline import Interrupted, grade_submissions
 from grader.report import document, folder, gradebook, html
-from grader.types import TaskStatus
+from grader.settings import Settings
+from grader.types import Device, TaskStatus
 
 NOT_MARKED = (TaskStatus.UNREADABLE, TaskStatus.HARNESS_ERROR)
 
 
-def default_workers() -> int:
-    """One for each processor that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@dataclass(frozen=True)
+class Crew:
+    """Who marks a class: ``asked`` so many workers, or as many as there is room for; ``device_jobs`` share a GPU."""
+
+    asked: int | None = None
+    device_jobs: int = DEVICE_JOBS
+
+    def choice(self, device: Device) -> Choice:
+        """How many there are on this machine, and why no more."""
+        machine = this_machine(devices.resolve(device))
+        return choose_workers(machine, asked=self.asked, device_jobs=self.device_jobs)
 
 
 def mark_class(
-    submissions: Sequence[Submission], settings: Settings, out: Path, *, workers: int, title: str
+    submissions: Sequence[Submission], settings: Settings, out: Path, *, crew: Crew, title: str
 ) -> tuple[list[StudentReport], int]:
     """Mark everything and write pages, gradebook and results; the reports and the exit code.
 
     When interrupted, what was done until then is written, and the code is 130.
     """
     folder.claim_folder(out)
-    console = err_console()
-    total = sum(len(submission.files) for submission in submissions)
-    missing = _prepared(submissions, settings)
-    again = f" {total - missing} of them were run before and are only marked again." if total > missing else ""
-    say(console, f"Marking {total} files of {len(submissions)} submissions with {workers} workers.{again}")
+    console, choice = err_console(), crew.choice(settings.device)
+    outlooks = pipeline.survey(submissions, settings, workers=choice.workers)
+    missing = sum(not outlook.kept for outlook in outlooks)
+    say(console, _announced(submissions, len(outlooks), missing, choice))
     interrupted = False
     with pipeline.warmed(settings, missing and missing + controls.RUNS) as warm:
         if missing:
             say(console, "First one submission that is known to be right and one that is known to be empty.")
-            controls.verify(warm, workers=workers)
+            controls.verify(warm, workers=choice.workers)
+        site = html.Site(out, [s.student for s in submissions], title=title, note=held_out_note(settings.key))
         try:
-            with narrator(console, total) as progress:
-                reports = grade_submissions(submissions, warm, workers=workers, progress=progress)
+            with narrator(console, outlooks, choice.workers) as progress:
+                reports = grade_submissions(
+                    submissions, warm, workers=choice.workers, outlooks=outlooks, progress=progress, site=site
+                )
         except Interrupted as stopped:
             reports, interrupted = stopped.reports, True
-    write(reports, out, title=title, note=held_out_note(settings.key))
+    site.finish(reports)
+    _write_tables(reports, out)
     _summary(reports, out, console)
     return reports, INTERRUPTED if interrupted else verdict(reports)
 
 
-def _prepared(submissions: Sequence[Submission], settings: Settings) -> int:
-    """How many files have to be run. What hinders the class is raised here, before any of it is run."""
-    settings = replace(settings, device=devices.resolve(settings.device))
-    pipeline.prepare(settings, {file.task for submission in submissions for file in submission.files})
-    return pipeline.to_be_run(submissions, settings)
+def _announced(submissions: Sequence[Submission], total: int, missing: int, choice: Choice) -> str:
+    count = f"{choice.workers} worker{'' if choice.workers == 1 else 's'}"
+    again = f" {total - missing} of them were run before and are only marked again." if total > missing else ""
+    reason = f" {choice.reason}" if choice.reason and missing else ""
+    return f"Marking {total} files of {len(submissions)} submissions with {count}.{again}{reason}"
 
 
-def write(reports: Sequence[StudentReport], out: Path, *, title: str, note: str) -> None:
-    """``index.html`` with a page per student, ``gradebook.csv`` and ``results.json``."""
-    html.write_site(reports, out, title=title, note=note, reference=reference_curves())
+def _write_tables(reports: Sequence[StudentReport], out: Path) -> None:
     folder.write_file(out / "gradebook.csv", gradebook.gradebook(reports))
     folder.write_file(out / "results.json", json.dumps(document.document(reports), indent=1) + "\n")
 

@@ -60,6 +60,17 @@ MemoryOption = Annotated[
     ),
 ]
 FullOption = Annotated[bool, typer.Option("--full", help="Train to the end and draw every plot; marks stay the same.")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "-j",
+        "--workers",
+        help="Files at once (else one per processor that memory suffices for).",
+        min=1,
+        show_default=False,
+    ),
+]
+DeviceJobsOption = Annotated[int, typer.Option("--device-jobs", help="Files at once on a GPU, at most.", min=1)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 Parameters = ParamSpec("Parameters")
@@ -68,12 +79,14 @@ Result = TypeVar("Result")
 __all__ = [
     "DEFAULT_KEY",
     "DataOption",
+    "DeviceJobsOption",
     "DeviceOption",
     "FullOption",
     "IsolationOption",
     "JsonOption",
     "KeyOption",
     "SeedOption",
+    "WorkersOption",
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from grader.cli.common import DataOption, FullOption, IsolationOption, JsonOption, exits
+from grader.cli.common import DataOption, FullOption, IsolationOption, JsonOption, WorkersOption, exits
 from grader.types import Isolation
 
 EXAMPLES = """\b
@@ -19,10 +19,7 @@ Examples:
 @exits
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the pages.")] = Path("reports"),
-    workers: Annotated[
-        int | None,
-        typer.Option("-j", "--workers", help="Processes (else one per processor).", min=1, show_default=False),
-    ] = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
     isolation: IsolationOption = Isolation.AUTO,
     data_dir: DataOption = None,
@@ -34,8 +31,7 @@ def demo(
 
     submissions = [s for folder in demo_folders() for s in intake.read_path(folder)]
     settings = pipeline.Settings(isolation=isolation, data_dir=data_dir, full=full)
-    count = workers or classes.default_workers()
-    reports, code = classes.mark_class(submissions, settings, out, workers=count, title="Demo class")
+    reports, code = classes.mark_class(submissions, settings, out, crew=classes.Crew(workers), title="Demo class")
     classes.finish(reports, code, as_json=as_json)
 
 

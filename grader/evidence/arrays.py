@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,13 @@ HEADER = re.compile(  # no part of it can match in two ways, so a forged header 
     r"'shape': \(((?:[0-9]{1,18}(?:, [0-9]{1,18})*,?)?)\), \}\s*"
 )
 Rows = Callable[[int], int]  # numbers per row -> rows that are of use
+
+
+class Readable(Protocol):
+    """Where bytes are read from, in order."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most ``size``; none at the end."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ def parse_array(content: bytes, name: str) -> Array:
     return read_array(io.BytesIO(content), name, size=len(content))
 
 
-def read_array(stream: BinaryIO, name: str, *, size: int, rows: Rows | None = None) -> Array:
+def read_array(stream: Readable, name: str, *, size: int, rows: Rows | None = None) -> Array:
     """The array in ``stream`` (of ``size`` bytes), or its first rows; the others are never in memory.
 
     Raises ``EvidenceError``.
@@ -71,7 +78,7 @@ def _kept(shape: tuple[int, ...], rows: Rows | None) -> tuple[int, ...]:
     return (min(shape[0], max(1, min(rows(width), MAX_ARRAY_NUMBERS // width))), *shape[1:])
 
 
-def _filled(stream: BinaryIO, buffer: bytearray) -> bool:
+def _filled(stream: Readable, buffer: bytearray) -> bool:
     view = memoryview(buffer)
     while view:
         part = stream.read(min(len(view), 256 * KIB))
@@ -91,7 +98,7 @@ def _array(buffer: bytearray, form: Form, shape: tuple[int, ...]) -> Array:
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
-def _form(stream: BinaryIO, name: str) -> Form:
+def _form(stream: Readable, name: str) -> Form:
     text, start = _header(stream, name)
     match = HEADER.fullmatch(text)
     if match is None:
@@ -110,7 +117,7 @@ def _form(stream: BinaryIO, name: str) -> Form:
     return Form(dtype, shape, column_wise=fortran == "True" and len(shape) > 1, start=start)
 
 
-def _header(stream: BinaryIO, name: str) -> tuple[str, int]:
+def _header(stream: Readable, name: str) -> tuple[str, int]:
     """The header's text and where the data start (format versions 1 and 2)."""
     if stream.read(6) != b"\x93NUMPY":
         raise EvidenceError(f"{name} is not an array file.")

@@ -230,6 +230,18 @@ class SplitClaim(Record):
     shared_indices: Count | None = None  # items of the same base dataset on both sides; None: could not be told
 
 
+class ShortenedClaim(Record):
+    """A training that was cut short: its code went on, its net stayed what it was from there on."""
+
+    reason: Literal["converged", "budget"]
+    model_id: Count
+    cell: Count | None = None  # ordinal among the executed code cells, from 0
+    step: Count  # optimiser steps of the model before it; 0: a training that was not begun
+    epochs: Count  # runs over the training data in that cell before it
+    metric: Literal["", "accuracy", "mae", "rmse"] = ""
+    value: Finite | None = None  # mean of the latest passes over the data it was judged by, in the task's unit
+
+
 class Claims(Record):
     """All that the probe says after the student's code has ended (``evidence.json``).
 
@@ -258,8 +270,11 @@ class Claims(Record):
     loaders: Annotated[list[LoaderClaim], Field(max_length=64)] = []
     datasets: Annotated[list[DatasetClaim], Field(max_length=64)] = []
     split: SplitClaim = SplitClaim()
+    shortened: Annotated[list[ShortenedClaim], Field(max_length=32)] = []
     names: Annotated[list[Name], Field(max_length=64)] = []  # of the course's functions, those defined
     notes: Annotated[list[Text], Field(max_length=64)] = []  # e.g. that pretrained weights were missing
+    remembered: Count = 0  # items of data sets that were built twice alike and not always built again
+    stood_in: Annotated[list[Name], Field(max_length=32)] = []  # calls that a stand-in answered at least once
 
     @property
     def marked(self) -> EpisodeClaim | None:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from pydantic import ValidationError
@@ -76,8 +77,8 @@ def load(folder: Path) -> Evidence:
     arrays = {}
     for name, digest in digests.items():
         path = folder / f"{name}.npy"
-        arrays[name] = _array(path)
-        if _digest(path) != digest:
+        arrays[name], found = _array(path)
+        if found != digest:
             raise EvidenceError(f"{path} is damaged; run the file again.")
     return Evidence(document, arrays)
 
@@ -87,9 +88,28 @@ def _digest(path: Path) -> str:
         return hashlib.sha256(stream.read()).hexdigest()
 
 
-def _array(path: Path) -> Array:
+def _array(path: Path) -> tuple[Array, str]:
+    """An array, and the SHA-256 of its file, which is read once."""
     with opened(path, MAX_ARRAY_BYTES * 2) as (stream, size):
-        return read_array(stream, path.name, size=size)
+        hashed = _Hashed(stream)
+        array = read_array(hashed, path.name, size=size)
+        while hashed.read(MIB):
+            pass
+        return array, hashed.digest.hexdigest()
+
+
+class _Hashed:
+    """A stream that hashes what is read from it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes."""
+        content = self._stream.read(size)
+        self.digest.update(content)
+        return content
 
 
 def run_key(  # noqa: PLR0913  all but two by name

@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from grader.limits import MIB
+from grader.execute.level import converged
+from grader.limits import MIB, RunLimits
+from grader.rubric import Budget, Calibration
+from grader.tasks.model import World
 
+PART_OF_LIMIT = 0.9  # of a hard limit that training may take, so that what it reached can still be marked
 REMEMBER_BYTES = 256 * MIB  # of data set items that are built once and remembered
 
 
@@ -28,6 +33,26 @@ class Sparing:
             "converged": None if self.converged is None else dict(self.converged),
             "budget_s": self.budget_s,
         }
+
+
+def spared(
+    world: World,
+    calibration: Calibration,
+    budget: Budget,
+    *,
+    limits: RunLimits,
+    stand_ins: Mapping[str, str] = MappingProxyType({}),
+) -> Sparing:
+    """What a run may leave out by what is known of its task. Of a rubric only the budget counts here: no other change
+    of one asks for a new run."""
+    return Sparing(stand_ins=stand_ins, converged=converged(world, calibration), budget_s=_seconds(budget, limits))
+
+
+def _seconds(budget: Budget, limits: RunLimits) -> float | None:
+    """The budget, ended early enough before a hard limit would end the cell."""
+    if budget.seconds is None:
+        return None
+    return min(budget.seconds, PART_OF_LIMIT * min(limits.cell_s, limits.wall_s))
 
 
 FULL = Sparing()

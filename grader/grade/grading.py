@@ -13,12 +13,14 @@ from grader.grade.model import (
     CurveData,
     HeldOutResult,
     ModelResult,
+    ShortenedResult,
     TaskReport,
     TaskResult,
     Timing,
 )
 from grader.grade.pictures import pictures
 from grader.grade.scoring import criteria, open_points, task_status
+from grader.grade.shortened import answered, sentences, shortened
 from grader.limits import MAX_SHOWN_LAYERS
 from grader.rubric import Rubric
 from grader.types import Method
@@ -50,6 +52,7 @@ def grade(ctx: Context, rubric: Rubric, results: Sequence[CheckResult]) -> TaskR
     document = ctx.document
     graded = criteria(rubric, results)
     odd = [ContradictionResult(id=found.id, sentence=found.sentence) for found in contradictions(ctx)]
+    cuts = shortened(ctx)
     net = ctx.architecture
     result = TaskResult(
         task=document.task,
@@ -59,11 +62,12 @@ def grade(ctx: Context, rubric: Rubric, results: Sequence[CheckResult]) -> TaskR
         status=task_status(graded, contradicted=bool(odd)),
         criteria=graded,
         contradictions=odd,
+        shortened=cuts,
         held_out=_held_out(ctx),
         model=_model(net) if net is not None else None,
         timing=Timing(wall_s=max(0.0, document.host.wall_s), cpu_s=document.host.cpu_s),
         cells=document.cells,
-        notes=_notes(ctx, graded),
+        notes=_notes(ctx, graded, cuts),
     )
     return TaskReport(result=result, curve=_curve(ctx), pictures=pictures(ctx))
 
@@ -117,7 +121,7 @@ def _points(curve: Iterable[CurvePoint]) -> list[tuple[float, float]]:
     return [(float(point.step), point.loss) for point in curve if point.loss is not None]
 
 
-def _notes(ctx: Context, graded: Sequence[CriterionResult]) -> list[str]:
+def _notes(ctx: Context, graded: Sequence[CriterionResult], cuts: list[ShortenedResult]) -> list[str]:
     document = ctx.document
     notes: list[str] = []
     stand_in = ctx.world.stand_in or document.host.stand_in
@@ -134,6 +138,8 @@ def _notes(ctx: Context, graded: Sequence[CriterionResult]) -> list[str]:
     if document.claims is not None and not document.claims.complete:
         notes.append("The run did not come to its end; what was learnt until then is marked.")
     more = [
+        *sentences(cuts),
+        *answered(ctx),
         *document.notes,
         *ctx.world.notes,
         *_from_inside(ctx),

@@ -42,6 +42,18 @@ class ContradictionResult(Record):
     sentence: str
 
 
+class ShortenedResult(Record):
+    """A training that the grader cut short. ``cell``: index of its cell, if known; ``epochs`` and ``steps`` before it;
+    ``value``: of ``metric``, the submission's own figure past the level of full marks (``reason`` converged)."""
+
+    reason: Literal["converged", "budget"]
+    cell: int | None
+    epochs: int
+    steps: int
+    metric: str
+    value: Finite | None
+
+
 class HeldOutResult(Record):
     """The held-out metric beside its anchors. ``others``: further metrics, by name, in their own units."""
 
@@ -81,6 +93,7 @@ class TaskResult(Record):
     criteria: list[CriterionResult]
     diagnoses: list[Diagnosis] = []
     contradictions: list[ContradictionResult] = []
+    shortened: list[ShortenedResult] = []
     held_out: HeldOutResult | None = None
     model: ModelResult | None = None
     timing: Timing

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from grader.predictions.columns import BACK, MEASURED, RESOLUTION, SHAPES, Affine
 from grader.predictions.model import Labels, NotProven, Numbers
+from grader.tasks.model import Table
 
 FEW_VALUES = 3  # up to so many distinct values a column is looked at as a category first
 MEMBERS = 0.95  # share of distinct values that must be raw values under a hypothesis
@@ -46,9 +46,7 @@ class Effort:
             raise NotProven("The inputs fit the data in too many ways to tell which columns they are.")
 
 
-def affine_candidates(
-    values: Numbers, table: pd.DataFrame, shapes: Sequence[str] = ("",), *, effort: Effort
-) -> list[Affine]:
+def affine_candidates(values: Numbers, table: Table, shapes: Sequence[str] = ("",), *, effort: Effort) -> list[Affine]:
     """Affine maps under which nearly all distinct values are raw values, likeliest first; none for a column of few
     values. Raises ``NotProven`` if there are too many to try.
 
@@ -130,7 +128,7 @@ def in_steps(values: Numbers, column: str) -> Labels:
 
 
 def jointly(
-    consumed: Numbers, table: pd.DataFrame, candidates: dict[int, list[Affine]], *, effort: Effort
+    consumed: Numbers, table: Table, candidates: dict[int, list[Affine]], *, effort: Effort
 ) -> dict[int, Affine]:
     """One candidate per column such that whole rows are raw rows: a pair of columns first, then the others beside it.
 
@@ -175,7 +173,7 @@ class Places:
     """For each consumed row the raw rows that it may be, as bits: ``(words, rows)``, so that columns are combined
     quickly."""
 
-    def __init__(self, consumed: Numbers, table: pd.DataFrame) -> None:
+    def __init__(self, consumed: Numbers, table: Table) -> None:
         self._consumed, self._table = consumed, table
         self._words = -(-len(table) // 64)
         self._of_value: dict[str, tuple[Labels, BITS]] = {}

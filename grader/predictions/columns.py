@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from grader.predictions.model import Numbers
+from grader.tasks.model import Table
 
 RESOLUTION = {
     "bill_length_mm": 0.1,
@@ -40,11 +40,11 @@ class Affine:
     offset: float
     shape: str = ""
 
-    def apply(self, table: pd.DataFrame) -> Numbers:
+    def apply(self, table: Table) -> Numbers:
         """The column (n,) as the net would see it."""
         return self.scale * SHAPES[self.shape](self.raw(table)) + self.offset
 
-    def raw(self, table: pd.DataFrame) -> Numbers:
+    def raw(self, table: Table) -> Numbers:
         """The raw column (n,)."""
         return table[self.column].to_numpy(dtype=np.float64)
 
@@ -60,7 +60,7 @@ class Coded:
     column: str
     codes: dict[str, float]
 
-    def apply(self, table: pd.DataFrame) -> Numbers:
+    def apply(self, table: Table) -> Numbers:
         """The column (n,) as the net would see it; NaN for a category that has no code."""
         return np.array([self.codes.get(str(v), np.nan) for v in table[self.column]], dtype=np.float64)
 
@@ -71,7 +71,7 @@ class Constant:
 
     value: float
 
-    def apply(self, table: pd.DataFrame) -> Numbers:
+    def apply(self, table: Table) -> Numbers:
         """The column (n,)."""
         return np.full(len(table), self.value)
 
@@ -80,7 +80,7 @@ class Constant:
 class Unexplained:
     """A column that is none of these."""
 
-    def apply(self, table: pd.DataFrame) -> Numbers:
+    def apply(self, table: Table) -> Numbers:
         """NaN for every row (n,)."""
         return np.full(len(table), np.nan)
 

@@ -4,6 +4,7 @@ A consumed image is an affine map of a raw one, with channels repeated or axes m
 flattened. The map is used only if it reproduces the consumed images, so it proves itself.
 """
 
+import weakref
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +24,7 @@ FEW_IMAGES = 3  # beside those that may fail: tried before all are
 MAX_FITS = 4  # maps that are tried on all images, of those that fit the first few
 BLOCK = 500
 Lengths = dict[tuple[str, int], Numbers]
+MAX_LENGTHS = 16  # forms and sizes of the same raw images whose lengths are kept
 NO_MAP = "The images the net saw are not raw images under a map of pixel values, size and axes."
 
 
@@ -90,6 +92,20 @@ def infer(inputs: Recorded, raw: Stack, *, lengths: Lengths | None = None) -> tu
     raise NotProven(NO_MAP)
 
 
+def kept_lengths(raw: Stack) -> Lengths:
+    """A place for the lengths of these raw images, the same for as long as they are asked for: every run of a class
+    is compared with the same ones."""
+    last = _kept.get("raw")
+    if last is not None and last[0]() is raw and len(last[1]) < MAX_LENGTHS:
+        return last[1]
+    lengths: Lengths = {}
+    _kept["raw"] = weakref.ref(raw), lengths
+    return lengths
+
+
+_kept: dict[str, tuple[weakref.ref[Stack], Lengths]] = {}
+
+
 def _may_fail(images: Recorded) -> int:
     """How many of these images may be no raw ones, as where a few were augmented."""
     return int((1 - EXPLAINED) * len(images) + 1e-6)
@@ -125,20 +141,20 @@ class Search:
         self._images, self._raw, self._matrix, self._lengths = images[:, 0], raw, matrix, lengths
         self._few = min(len(images), FEW_IMAGES + _may_fail(images))
         self.early = self._most_like(self._images[: self._few])
-        self._late: NDArray[np.int64] | None = None
+        self._late: dict[int, Labels] = {}
 
     def all(self, *, transposed: bool) -> Labels:
         """For all images (n,)."""
-        if self._late is None:
-            self._late = self._most_like(self._images[self._few :])
         way = int(transposed)
+        if way not in self._late:
+            self._late[way] = self._most_like(self._images[self._few :], ways=(way,))[0]
         return np.concatenate([self.early[way], self._late[way]])
 
-    def _most_like(self, images: Recorded) -> NDArray[np.int64]:
+    def _most_like(self, images: Recorded, ways: tuple[int, ...] = (0, 1)) -> NDArray[np.int64]:
         """Correlations of resized images without resizing any: with Y the image and X the raw one,
         <Y, A X A'> = <A' Y A, X>.
         """
-        flat = _flattened(images, self._matrix)
+        flat = _flattened(images, self._matrix, ways)
         usable = np.flatnonzero(np.isfinite(flat).all(axis=1))
         best, score = np.full(len(usable), UNKNOWN), np.full(len(usable), SIMILAR)
         for start in range(0, len(self._raw) if len(usable) else 0, BLOCK):
@@ -147,24 +163,23 @@ class Search:
             top = likeness.argmax(axis=1)
             value = likeness[np.arange(len(usable)), top]
             best, score = np.where(value > score, top + start, best), np.maximum(value, score)
-        result = np.full(2 * len(images), UNKNOWN)
+        result = np.full(len(ways) * len(images), UNKNOWN)
         result[usable] = best
-        return result.reshape(2, len(images))
+        return result.reshape(len(ways), len(images))
 
 
-def _flattened(images: Recorded, matrix: Numbers) -> Numbers:
-    """Each image (n, s, s) without its mean, of length 1 and taken back to raw size, as (2 n, numbers): all as they
-    are, then all with their axes swapped; NaN where there is nothing to see."""
+def _flattened(images: Recorded, matrix: Numbers, ways: tuple[int, ...]) -> Numbers:
+    """Each image (n, s, s) without its mean, of length 1 and taken back to raw size, as (ways n, numbers): all as they
+    are (way 0), all with their axes swapped (way 1); NaN where there is nothing to see."""
     side = matrix.shape[1]
-    back = np.full((2, len(images), side, side), np.nan)
+    back = np.full((len(images), side, side), np.nan)
     for part in blocks(images):
         flat = images[part].astype(np.float64)
         flat -= flat.mean(axis=(1, 2), keepdims=True)
         length = np.sqrt(np.einsum("nij,nij->n", flat, flat))
         usable = np.isfinite(length) & (length > 1e-12)
-        back[0, part][usable] = matrix.T @ (flat[usable] / length[usable, None, None]) @ matrix
-    back[1] = back[0].transpose(0, 2, 1)
-    return back.reshape(2 * len(images), side * side)
+        back[part][usable] = matrix.T @ (flat[usable] / length[usable, None, None]) @ matrix
+    return np.stack([back.transpose(0, 2, 1) if way else back for way in ways]).reshape(-1, side * side)
 
 
 def _lengths(raw: Stack, matrix: Numbers) -> Numbers:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
 
 from grader.predictions.model import NotProven, Numbers
 from grader.predictions.recorded import line, rows
@@ -13,19 +12,34 @@ CLOSE = 1e-4
 MAX_NUMBERS = 200_000  # of outputs that are looked at: all of any usual net
 Function = Callable[[Numbers], Numbers]
 
+
+def _special(name: str, times: int = 1) -> Function:
+    """A function of scipy, which is imported when one is needed; what is over classes is over the last axis."""
+
+    def apply(values: Numbers) -> Numbers:
+        from scipy import special
+
+        function, over = getattr(special, name), {"axis": -1} if name.endswith("softmax") else {}
+        for _ in range(times):
+            values = function(values, **over)
+        return values
+
+    return apply
+
+
 FUNCTIONS: dict[str, Function] = {
     "nothing": lambda v: v,
     "relu": lambda v: np.maximum(v, 0),
-    "sigmoid": expit,
-    "softmax": lambda v: softmax(v, axis=-1),
-    "log_softmax": lambda v: log_softmax(v, axis=-1),
+    "sigmoid": _special("expit"),
+    "softmax": _special("softmax"),
+    "log_softmax": _special("log_softmax"),
     "tanh": np.tanh,
     "exp": lambda v: np.exp(np.minimum(v, 80)),
     "softplus": lambda v: np.logaddexp(0, v),
     "abs": np.abs,
     "clamp to [0, 1]": lambda v: np.clip(v, 0, 1),
-    "logsigmoid": log_expit,
-    "softmax twice": lambda v: softmax(softmax(v, axis=-1), axis=-1),
+    "logsigmoid": _special("log_expit"),
+    "softmax twice": _special("softmax", times=2),
     "relu, then at most 1": lambda v: np.clip(v, 0, 1),
 }
 

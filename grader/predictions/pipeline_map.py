@@ -7,7 +7,6 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from grader.evidence.bundle import Evidence
@@ -16,7 +15,7 @@ from grader.predictions import ellipse_map, image_map, links, recorded, table_ma
 from grader.predictions.model import UNKNOWN, Labels, NotProven, Numbers
 from grader.predictions.targets import ClassMap, TargetMap
 from grader.tasks import get
-from grader.tasks.model import RawInputs, TaskSpec, Truth, World
+from grader.tasks.model import RawInputs, Table, TaskSpec, Truth, World
 from grader.types import TaskId
 
 InputMap = table_map.TableMap | image_map.ImageMap | ellipse_map.EllipseMap
@@ -35,7 +34,6 @@ class Seen:
 
     images: dict[str, tuple[image_map.ImageMap, Labels] | str] = field(default_factory=dict)
     truth: dict[str, Labels | Numbers | None] = field(default_factory=dict)
-    lengths: image_map.Lengths = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class PipelineMap:
         return None
 
 
-def with_targets(spec: TaskSpec, raw: RawInputs, targets_: Truth) -> pd.DataFrame:
+def with_targets(spec: TaskSpec, raw: RawInputs, targets_: Truth) -> Table:
     """The table with its target column: a student may have put the answer among the inputs. For held-out items give
     the decoys."""
     assert raw.table is not None
@@ -112,11 +110,16 @@ def read(world: World, evidence: Evidence) -> PipelineMap:
     if last is not None and last[0]() is evidence and last[1] is world:
         return last[2]
     found = _read(world, evidence)
-    _last["read"] = weakref.ref(evidence), world, found
+    _last["read"] = weakref.ref(evidence, _forget), world, found
     return found
 
 
 _last: dict[str, tuple[weakref.ref[Evidence], World, PipelineMap]] = {}
+
+
+def _forget(_: "weakref.ref[Evidence]") -> None:
+    """What was worked out for a run takes memory for no longer than the run's evidence."""
+    _last.clear()
 
 
 def _read(world: World, evidence: Evidence) -> PipelineMap:
@@ -175,7 +178,7 @@ def _images(
     """As ``image_map.infer``, worked out once for each prefix."""
     if prefix not in seen.images:
         try:
-            seen.images[prefix] = image_map.infer(inputs, raw, lengths=seen.lengths)
+            seen.images[prefix] = image_map.infer(inputs, raw, lengths=image_map.kept_lengths(raw))
         except NotProven as reason:
             seen.images[prefix] = str(reason)
     found = seen.images[prefix]
@@ -184,7 +187,7 @@ def _images(
     return found
 
 
-def _table_inputs(evidence: Evidence, table: pd.DataFrame) -> InputMap:
+def _table_inputs(evidence: Evidence, table: Table) -> InputMap:
     sides = [recorded.as_seen(evidence, f"{prefix}_inputs") for prefix in ("eval", "train")]
     usable = [side for side in sides if side is not None and recorded.finite(side)]
     reason = NotProven("No inputs of the model were recorded.")

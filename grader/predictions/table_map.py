@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from grader.predictions.column_search import EXPLAINED, HASH, Effort, affine_candidates, in_steps, jointly
 from grader.predictions.columns import (
@@ -24,6 +23,7 @@ from grader.predictions.columns import (
 )
 from grader.predictions.model import UNKNOWN, Labels, NotProven, Numbers
 from grader.predictions.recorded import Recorded, line
+from grader.tasks.model import Table
 
 __all__ = [
     "Affine",
@@ -57,12 +57,12 @@ class TableMap:
         """Whether every column is explained, so that inputs can be made of raw rows."""
         return not any(isinstance(c, Unexplained) for c in self.columns)
 
-    def apply(self, table: pd.DataFrame) -> Numbers:
+    def apply(self, table: Table) -> Numbers:
         """Inputs (n, *shape) for raw rows."""
         return np.column_stack([c.apply(table) for c in self.columns]).reshape(len(table), *self.shape)
 
 
-def infer(inputs: Numbers, table: pd.DataFrame, *, partial: bool = False, effort: Effort | None = None) -> TableMap:
+def infer(inputs: Numbers, table: Table, *, partial: bool = False, effort: Effort | None = None) -> TableMap:
     """The map from ``table`` to consumed ``inputs`` (n, ...). Raises ``NotProven`` if none reproduces them.
 
     ``partial``: some columns may stay unexplained if two measurements are found, enough to tell rows apart. Rows that
@@ -99,7 +99,7 @@ def check_width(inputs: Recorded) -> None:
 
 def _under(
     consumed: Numbers,
-    known: pd.DataFrame,
+    known: Table,
     shapes: Sequence[str],
     *,
     shape: tuple[int, ...],
@@ -120,7 +120,7 @@ def _under(
 
 
 def _whole(
-    consumed: Numbers, known: pd.DataFrame, numeric: dict[int, Affine], *, shape: tuple[int, ...], partial: bool
+    consumed: Numbers, known: Table, numeric: dict[int, Affine], *, shape: tuple[int, ...], partial: bool
 ) -> TableMap:
     """The map with these numeric columns, the others told by the rows that they match."""
     matches = match(consumed, known, numeric)
@@ -138,7 +138,7 @@ def _whole(
 
 
 def _alone(
-    consumed: Numbers, known: pd.DataFrame, candidates: dict[int, list[Affine]], shape: tuple[int, ...]
+    consumed: Numbers, known: Table, candidates: dict[int, list[Affine]], shape: tuple[int, ...]
 ) -> Iterator[TableMap]:
     """All usual maps that hold where only one column is a measurement: of unusual ones there are always some."""
     usual = [(i, m) for i, found in candidates.items() for m in found if _is_usual(m, known)]
@@ -149,7 +149,7 @@ def _alone(
             continue
 
 
-def _is_usual(m: Affine, table: pd.DataFrame) -> bool:
+def _is_usual(m: Affine, table: Table) -> bool:
     """Whether a map is what students do to a column: nothing, a power of ten, standardised, or brought to [0, 1]."""
     raw = SHAPES[m.shape](m.raw(table))
     zero, unit = -m.offset / m.scale, abs(1 / m.scale)
@@ -162,7 +162,7 @@ def _is_usual(m: Affine, table: pd.DataFrame) -> bool:
     return bool(standardised or (abs(zero - raw.min()) < ODD * spread and abs(unit / spread - 1) < ODD))
 
 
-def match(consumed: Numbers, table: pd.DataFrame, columns: dict[int, Affine]) -> list[list[int]]:
+def match(consumed: Numbers, table: Table, columns: dict[int, Affine]) -> list[list[int]]:
     """For each consumed row the raw rows that agree with it in these columns."""
     places: dict[int, list[int]] = {}
     given, raw = _keys(consumed, table, columns)
@@ -171,7 +171,7 @@ def match(consumed: Numbers, table: pd.DataFrame, columns: dict[int, Affine]) ->
     return [places.get(key, []) for key in given.tolist()]
 
 
-def _keys(consumed: Numbers, table: pd.DataFrame, columns: dict[int, Affine]) -> tuple[Labels, Labels]:
+def _keys(consumed: Numbers, table: Table, columns: dict[int, Affine]) -> tuple[Labels, Labels]:
     """One whole number for each consumed row and each raw row; the same where these columns agree."""
     given, raw = np.zeros(len(consumed), dtype=np.int64), np.zeros(len(table), dtype=np.int64)
     for i, m in columns.items():
@@ -180,7 +180,7 @@ def _keys(consumed: Numbers, table: pd.DataFrame, columns: dict[int, Affine]) ->
     return given, raw
 
 
-def near(inputs: Numbers, table: pd.DataFrame, found: TableMap) -> list[Labels]:
+def near(inputs: Numbers, table: Table, found: TableMap) -> list[Labels]:
     """For each input row (m, ...) the positions of all raw rows that it may be made of."""
     expected = found.apply(table).reshape(len(table), -1)
     given = inputs.reshape(len(inputs), -1)
@@ -192,7 +192,7 @@ def near(inputs: Numbers, table: pd.DataFrame, found: TableMap) -> list[Labels]:
     return [np.flatnonzero((np.abs(expected - row) < 10 * PRECISION * spread).all(axis=1)) for row in given]
 
 
-def align(inputs: Numbers, table: pd.DataFrame, found: TableMap) -> Labels:
+def align(inputs: Numbers, table: Table, found: TableMap) -> Labels:
     """For each input row (m, ...) the one raw row it is made of, or -1. Equal raw rows are handed out in order."""
     free, result = set(range(len(table))), np.full(len(inputs), UNKNOWN)
     for position, rows in enumerate(near(inputs, table, found)):
@@ -201,7 +201,7 @@ def align(inputs: Numbers, table: pd.DataFrame, found: TableMap) -> Labels:
     return result
 
 
-def _refined(m: Affine, values: Numbers, table: pd.DataFrame, pairs: Sequence[tuple[int, int]]) -> Affine:
+def _refined(m: Affine, values: Numbers, table: Table, pairs: Sequence[tuple[int, int]]) -> Affine:
     """Scale and offset fitted over all ``pairs`` of a raw row and a consumed row that matches it."""
     if (m.scale, m.offset) == (1.0, 0.0) or len(pairs) < 8:
         return m
@@ -210,7 +210,7 @@ def _refined(m: Affine, values: Numbers, table: pd.DataFrame, pairs: Sequence[tu
     return Affine(m.column, scale, offset, m.shape) if scale else m
 
 
-def _told(table: pd.DataFrame, matches: Sequence[list[int]]) -> dict[str, list[str | None]]:
+def _told(table: Table, matches: Sequence[list[int]]) -> dict[str, list[str | None]]:
     """For each category and each consumed row the one value that its raw rows have; None if none or several."""
     told: dict[str, list[str | None]] = {}
     for column in (c for c in CATEGORIES if c in table.columns):
@@ -241,7 +241,7 @@ def _category(values: Numbers, told: dict[str, list[str | None]]) -> ColumnMap:
     return Unexplained()
 
 
-def _verify(found: TableMap, consumed: Numbers, table: pd.DataFrame) -> None:
+def _verify(found: TableMap, consumed: Numbers, table: Table) -> None:
     told = [i for i, c in enumerate(found.columns) if not isinstance(c, Unexplained)]
     expected = found.apply(table).reshape(len(table), -1)[:, told]
     limit = PRECISION * np.maximum(np.ptp(np.nan_to_num(expected), axis=0), 1e-12)

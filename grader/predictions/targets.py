@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from grader.predictions.model import UNKNOWN, Labels, NotProven, Numbers
 from grader.predictions.recorded import line, rows
@@ -83,6 +82,8 @@ def likely_class_map(scores: Numbers, truth: Labels, count: int) -> ClassMap:
 
     Raises ``NotProven`` if no order makes most outputs right.
     """
+    from scipy.optimize import linear_sum_assignment
+
     known = (truth >= 0) & np.isfinite(scores).all(axis=1)
     table = _counts(scores.argmax(axis=1)[known], truth[known], count, scores.shape[1])
     index, classes = linear_sum_assignment(-table)

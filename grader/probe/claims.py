@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from . import architecture, namespace, recorder, shims, sources
+from . import architecture, memory, namespace, recorder, shims, sources, stand_ins
 from .episodes import Episode
 from .models import ModelRecord
 from .tensors import finite
@@ -28,6 +28,7 @@ def write(settings: dict[str, Any], *, complete: bool) -> None:
     was_quiet, state.quiet = state.quiet, True
     try:
         if complete:
+            state.shortening.end_of_cell()
             recorder.settle(stepped=True)
             _note_defined_data()
         episode = marked_episode(settings)
@@ -99,9 +100,12 @@ def _document(
         "python": platform.python_version(),
         "names": [n for n in COURSE_NAMES if callable(namespace.user_namespace().get(n))],
         "notes": [note[:2000] for note in [*shims.NOTES, *recorder.STATE.notes]][:64],
+        "remembered": memory.ROOM.remembered,
+        "stood_in": list(stand_ins.USED),
         "episodes": [_episode(e, marked=e is episode) for e in list(recorder.STATE.episodes.values())[-32:]],
         "loaders": _loaders(),
         "datasets": _datasets(),
+        "shortened": recorder.STATE.shortening.claims,
     }
     if model is None:
         return document

@@ -8,6 +8,23 @@ from torch import Tensor
 from .models import Forward, LossCall
 from .tensors import finite
 
+LOSSES = (
+    "cross_entropy",
+    "nll_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "kl_div",
+    "poisson_nll_loss",
+    "gaussian_nll_loss",
+    "multi_margin_loss",
+    "multilabel_soft_margin_loss",
+    "soft_margin_loss",
+    "hinge_embedding_loss",
+)
 MAX_LOSSES = 16
 LOOKED_AT = 20  # calls of each kind whose values are looked at
 GRAPH_NODES = 14

@@ -42,6 +42,7 @@ class Forward:
     targets: Tensor | None  # the second part of it
     cell: int | None
     backed: bool = False
+    measured: bool = False  # it counts in the figure of its pass
     losses: list["LossCall"] = field(default_factory=list)
     root_loss: Any = None  # value backward was called on
 
@@ -139,7 +140,7 @@ class ModelRecord:
             return self.train_sample
         if not self.steps:
             return None
-        key = id(_dataset_of(forward)) if forward.source is not None else ("rows", forward.samples)
+        key = data_key(forward)
         if key not in self.evaluations and len(self.evaluations) >= MAX_EVALUATIONS:
             return None
         evaluation = self.evaluations.setdefault(key, Evaluation())
@@ -179,6 +180,11 @@ class ModelRecord:
         if self._open is not None and self._open["phase"] == "train":
             self._open["steps"] += 1
             self._open["step"] = self.steps
+
+
+def data_key(forward: Forward) -> Any:
+    """What a call looked at: a data set, or so many rows of whatever it was."""
+    return id(_dataset_of(forward)) if forward.source is not None else ("rows", forward.samples)
 
 
 def _dataset_of(forward: Forward) -> Any:

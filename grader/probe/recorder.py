@@ -13,27 +13,11 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from . import sources
 from .episodes import Episode
-from .losses import LossBook
+from .losses import LOSSES, LossBook
 from .models import Forward, LossCall, ModelRecord, module_with
+from .shortening import Shortening
 from .tensors import first_tensor, keep
 
-LOSSES = (
-    "cross_entropy",
-    "nll_loss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "mse_loss",
-    "l1_loss",
-    "smooth_l1_loss",
-    "huber_loss",
-    "kl_div",
-    "poisson_nll_loss",
-    "gaussian_nll_loss",
-    "multi_margin_loss",
-    "multilabel_soft_margin_loss",
-    "soft_margin_loss",
-    "hinge_embedding_loss",
-)
 MAX_MODELS = 64
 MAX_EPISODES = 64
 MAX_PENDING = 32
@@ -65,6 +49,7 @@ class State:
         self.snapshot_steps = 0
         self.notes: list[str] = []
         self.settings: dict[str, Any] = {}
+        self.shortening = Shortening(self, lambda: settle(stepped=True))
 
     def model(self, module: nn.Module) -> ModelRecord:
         """The record of a root module; of too many, the one that was not used for the longest time is forgotten."""
@@ -109,7 +94,8 @@ def _harmless(note: Callable[..., None]) -> Callable[..., None]:
 def install(settings: dict[str, Any]) -> None:
     """Put the recorder's hooks in place. Called once, before any of the student's code."""
     STATE.settings = settings
-    sources.install(STATE.sources)
+    STATE.shortening.prepare(settings)
+    sources.install(STATE.sources, lambda: STATE.shortening)
     nn.Module.__call__ = _observed_call(nn.Module.__call__)  # type: ignore[method-assign]
     for name in LOSSES:
         setattr(functional, name, _observed_loss(name, getattr(functional, name)))
@@ -128,6 +114,7 @@ def on_cell_start(info: Any = None) -> None:
 
 def on_cell_end(_result: Any = None) -> None:
     """A cell ended: write a snapshot if anything was trained since the last, since a later cell may end the process."""
+    STATE.shortening.end_of_cell()
     steps = sum(episode.counts["steps"] for episode in STATE.episodes.values())
     if steps != STATE.snapshot_steps:
         STATE.snapshot_steps = steps
@@ -145,19 +132,26 @@ def _snapshot(pause: float = SNAPSHOT_SECONDS) -> None:
 def _observed_call(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        state = STATE
-        if state.depth or state.quiet:
+        if STATE.depth or STATE.quiet:
             return original(self, *args, **kwargs)
-        state.depth = 1
-        try:
-            outputs = original(self, *args, **kwargs)
-        finally:
-            state.depth = 0
-        if next(self.parameters(), None) is not None:
-            _note_forward(self, args, kwargs, outputs)
-        return outputs
+        return _outermost(self, functools.partial(original, self), args, kwargs)
 
     return __call__
+
+
+def _outermost(module: nn.Module, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """A call of a module that is not made by another one."""
+    held = STATE.shortening.hold(module)
+    STATE.depth = 1
+    try:
+        outputs = original(*args, **kwargs)
+    finally:
+        STATE.depth = 0
+        if held:
+            STATE.shortening.put_back(held)
+    if next(module.parameters(), None) is not None:
+        _note_forward(module, args, kwargs, outputs)
+    return outputs
 
 
 @_harmless
@@ -181,6 +175,8 @@ def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> No
         targets,
         STATE.cell,
     )
+    if STATE.shortening.mutes(forward):
+        return
     if forward.gradients and output.requires_grad:
         output.register_hook(functools.partial(_mark, forward))  # type: ignore[no-untyped-call]
     STATE.pending.append(forward)
@@ -207,6 +203,7 @@ def _file(forward: Forward) -> None:
     record = forward.model
     record.take(forward)
     phase = "train" if forward.backed else "eval"
+    STATE.shortening.filed(forward, phase)
     for call in forward.losses:
         STATE.losses.note(record.number, phase, call)
     sample = record.sample_for(forward, phase)
@@ -241,7 +238,7 @@ def _observed_loss(name: str, original: Callable[..., Any]) -> Callable[..., Any
 def _note_loss(name: str, args: Any, kwargs: Any, value: Any) -> None:
     inputs = args[0] if args else kwargs.get("input")
     target = args[1] if len(args) > 1 else kwargs.get("target")
-    if STATE.pending and all(isinstance(v, Tensor) for v in (inputs, target, value)):
+    if STATE.pending and not STATE.shortening.muted and all(isinstance(v, Tensor) for v in (inputs, target, value)):
         call = LossCall(name, inputs.detach(), target.detach(), value.detach(), str(kwargs.get("reduction", "mean")))
         if len(STATE.pending[-1].losses) < 4:
             STATE.pending[-1].losses.append(call)
@@ -250,7 +247,7 @@ def _note_loss(name: str, args: Any, kwargs: Any, value: Any) -> None:
 def _observed_backward(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-        if STATE.quiet:
+        if STATE.quiet or STATE.shortening.mutes_backward():
             return original(tensors, *args, **kwargs)
         _note_backward(tensors)
         result = original(tensors, *args, **kwargs)
@@ -275,7 +272,7 @@ def _note_backward(tensors: Any) -> None:
 def _observed_zero(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def zero_grad(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not STATE.quiet:
+        if not STATE.quiet and not STATE.shortening.mutes_zero(self):
             if STATE.last_episode is not None:
                 STATE.last_episode.counts["zero_grads"] += 1
             else:
@@ -289,10 +286,9 @@ def _observed_zero(original: Callable[..., Any]) -> Callable[..., Any]:
 
 @_harmless
 def _before_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-    closure = kwargs.get("closure") if kwargs else None
-    closure = (
-        closure or next((a for a in args[1:] if callable(a)), None) or next((a for a in args if callable(a)), None)
-    )
+    closure = _closure(args, kwargs)
+    if STATE.shortening.freezes(optimiser, closure=closure is not None):
+        return
     episode = _episode(optimiser)
     if episode is None:
         return
@@ -302,9 +298,15 @@ def _before_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> No
         episode.counts["zeroed_before_step"] += 1
 
 
+def _closure(args: Any, kwargs: Any) -> Any:
+    """The function that computes the loss anew, if the step was given one."""
+    given = kwargs.get("closure") if kwargs else None
+    return given or next((a for a in args if callable(a) and not isinstance(a, torch.optim.Optimizer)), None)
+
+
 @_harmless
-def _after_step(optimiser: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
-    episode = _episode(optimiser)
+def _after_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    episode = None if STATE.shortening.thaws() else _episode(optimiser)
     if episode is None:
         return
     backed = [f for f in STATE.pending if f.backed]
@@ -326,6 +328,7 @@ def _after_step(optimiser: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> N
                 episode.counts["non_finite_losses"] += 1
             episode.model.train_curve.add(loss, episode.model.steps)
     episode.after_step(STATE.cell)
+    STATE.shortening.stepped(episode, backed, closure=_closure(args, kwargs) is not None)
     _snapshot()
 
 
@@ -374,12 +377,6 @@ def _observe_forward(module: nn.Module) -> None:
     def forward(*args: Any, **kwargs: Any) -> Any:
         if STATE.depth or STATE.quiet:
             return original(*args, **kwargs)
-        STATE.depth = 1
-        try:
-            outputs = original(*args, **kwargs)
-        finally:
-            STATE.depth = 0
-        _note_forward(module, args, kwargs, outputs)
-        return outputs
+        return _outermost(module, original, args, kwargs)
 
     module.forward = forward

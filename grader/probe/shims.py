@@ -48,6 +48,20 @@ def install(settings: dict[str, Any]) -> None:
             _patch(sys.modules[name])
 
 
+def watch(name: str, patch: Callable[[Any], None]) -> None:
+    """Patch one more module, at once if it is imported already, else when it is; after any patch that it has."""
+    earlier = PATCHES.get(name)
+
+    def both(module: Any) -> None:
+        if earlier is not None:
+            earlier(module)
+        patch(module)
+
+    PATCHES[name] = both
+    if name in sys.modules:
+        _patched_by(patch, sys.modules[name])
+
+
 class _Watcher(importlib.abc.MetaPathFinder):
     """Lets the usual machinery find a module and patches it right after it has been executed."""
 
@@ -84,10 +98,14 @@ def _wrap_loader(loader: Any) -> None:
 
 def _patch(module: ModuleType) -> None:
     name = getattr(module, "__name__", "")
-    if name not in PATCHES:
-        return
+    if name in PATCHES:
+        _patched_by(PATCHES[name], module)
+
+
+def _patched_by(patch: Callable[[Any], None], module: ModuleType) -> None:
+    name = module.__name__
     try:
-        PATCHES[name](module)
+        patch(module)
     except Exception as problem:  # another version may be built differently: the student's import must go on
         note(f"{name} could not be pointed at the prepared data ({type(problem).__name__}: {problem}).")
 

@@ -1,7 +1,7 @@
 """Notes how datasets were constructed, which loaders were iterated, and which batch was handed out last."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,18 @@ class LoaderRecord:
 
 @dataclass(eq=False)
 class Iteration:
-    """One run through a loader. ``batch``: what it handed out last; None once it has ended."""
+    """One run through a loader. ``batch``: what it handed out last; None once it has ended. ``batches``: so many were
+    handed out. ``key``: the kind of run among those of a training; ``stepped``: a step was made with one of its
+    batches; ``short``: it hands out a single batch; ``counted``: it counts among the runs through its loader."""
 
     record: LoaderRecord
     batch: Any = None
+    batches: int = 0
+    key: Any = None
+    stepped: bool = False
+    finished: bool = False
+    short: bool = False
+    counted: bool = True
 
 
 class Sources:
@@ -107,39 +115,52 @@ def shuffles(loader: Any) -> bool | None:
     return None
 
 
-def install(sources: Sources) -> None:
-    """Patch ``Dataset.__new__``, ``DataLoader.__iter__`` and the iterators' ``__next__``."""
+def install(sources: Sources, watcher: Callable[[], Any]) -> None:
+    """Patch ``Dataset.__new__``, ``DataLoader.__iter__`` and the iterators' ``__next__``. ``watcher``: is told what
+    starts and ends, and may end it early."""
     _note_constructors()
     original_iter = DataLoader.__iter__
     original_next = _BaseDataLoaderIter.__next__
 
     def observed_iter(self: Any) -> Iterator[Any]:
         iterator = original_iter(self)
-        record = sources.loader(self)
-        record.iterations += 1
+        iteration = Iteration(sources.loader(self))
+        watcher().starts(iteration)
+        iteration.record.iterations += iteration.counted
         try:
-            iterator._probe_iteration = Iteration(record)  # type: ignore[attr-defined]
+            iterator._probe_iteration = iteration  # type: ignore[attr-defined]
         except AttributeError:
             pass
         return iterator
 
     def observed_next(self: Any) -> Any:
         iteration = getattr(self, "_probe_iteration", None)
+        if iteration is None:
+            return original_next(self)
+        if watcher().ends(iteration):
+            iteration.batch = sources.current = None
+            raise StopIteration
         try:
             batch = original_next(self)
         except StopIteration:
-            if iteration is not None:
-                iteration.record.finished += 1
-                iteration.batch = None
-                sources.current = None
+            _finish(iteration, watcher())
+            sources.current = None
             raise
-        if iteration is not None:
-            iteration.batch = batch
-            sources.current = iteration
+        iteration.batch = batch
+        iteration.batches += 1
+        sources.current = iteration
         return batch
 
     DataLoader.__iter__ = observed_iter  # type: ignore[method-assign,assignment]
     _BaseDataLoaderIter.__next__ = observed_next  # type: ignore[method-assign]
+
+
+def _finish(iteration: Iteration, watcher: Any) -> None:
+    """A loader has no more batches."""
+    iteration.batch = None
+    iteration.finished = True
+    iteration.record.finished += iteration.counted
+    watcher.finishes(iteration)
 
 
 def _note_constructors() -> None:

@@ -12,6 +12,7 @@ from grader.grade.model import (
     Diagnosis,
     HeldOutResult,
     ModelResult,
+    ShortenedResult,
     StudentReport,
     TaskResult,
     Timing,
@@ -45,7 +46,8 @@ class CellDocument(Record):
 
 class TaskDocument(Record):
     """One marked task. ``criteria`` with status ``needs-review`` or ``harness-error`` have their points still open.
-    ``contradictions``: facts of the run that do not go together; no points are taken for them, a person looks."""
+    ``contradictions``: facts of the run that do not go together; no points are taken for them, a person looks.
+    ``shortened``: trainings that the grader did not carry out to their end."""
 
     task: TaskId
     file: str
@@ -55,6 +57,7 @@ class TaskDocument(Record):
     criteria: list[CriterionResult]
     diagnoses: list[Diagnosis]
     contradictions: list[ContradictionResult]
+    shortened: list[ShortenedResult]
     held_out: HeldOutResult | None
     model: ModelResult | None
     timing: Timing
@@ -113,6 +116,7 @@ def _task(result: TaskResult) -> TaskDocument:
         criteria=result.criteria,
         diagnoses=result.diagnoses,
         contradictions=result.contradictions,
+        shortened=result.shortened,
         held_out=result.held_out,
         model=result.model,
         timing=result.timing,

@@ -1,28 +1,33 @@
-"""Charts as SVG data URIs, one for light pages and one for dark: the training curve and predicted against true."""
+"""Charts as SVG data URIs, one for light pages and one for dark: the training curve and predicted against true.
 
-import io
+They are written here element by element: a plotting library takes a hundred times as long for each, and a second to
+import.
+"""
+
+import html
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from grader.evidence.model import Record
 from grader.grade.model import CurveData, Picture
+from grader.report.axes import Axis, spanned
 from grader.report.pictures import svg_uri
 from grader.report.text import clean_text, number
 
-mpl.rcdefaults()  # a matplotlibrc in the current folder may be a submission's, and could have TeX run
+Points = NDArray[np.float64]  # rows of x and y
 MAX_POINTS = 400
+WIDTH, CURVE_HEIGHT, SCATTER_HEIGHT = 480, 316, 432
 _LARGEST = 1e12  # a loss beyond it is drawn at it
 _LOG_RANGE = 12.0  # a curve that spans more than this factor is drawn on a logarithmic axis
 _FEW = 60  # so few points are drawn large
+_TOP, _RIGHT, _BELOW, _LEGEND = 10, 12, 48, 48  # pixels around the plot
+_LETTER = 6.9  # pixels of a digit in a label
+_DASHES = {"-": "", "--": "7 3", ":": "1.8 3"}
 
 # Every colour of a figure is one of these, so that the dark version is a replacement of text.
 _INK, _GRID, _TRAIN, _VALID, _REFERENCE, _BASELINE = "#3d4856", "#dde3ea", "#3b6fd4", "#c2410c", "#0f766f", "#7b8794"
@@ -56,6 +61,16 @@ class Chart:
     height: int
 
 
+@dataclass(frozen=True)
+class _Line:
+    """One line of a chart, as it is drawn and named."""
+
+    points: Points
+    colour: str
+    style: str
+    label: str
+
+
 def curve_chart(curve: CurveData, reference: ReferenceCurve | None) -> Chart | None:
     """The student's losses, beside the reference and the naive baseline (at 1) when the baseline is known.
 
@@ -65,18 +80,20 @@ def curve_chart(curve: CurveData, reference: ReferenceCurve | None) -> Chart | N
     train, valid = _scaled(curve.train, scale or 1.0), _scaled(curve.valid, scale or 1.0)
     if not len(train) and not len(valid):
         return None
-    lines = [(train, _TRAIN, "-", "yours, training"), (valid, _VALID, "-", "yours, validation")]
+    lines = [_Line(train, _TRAIN, "-", "yours, training"), _Line(valid, _VALID, "-", "yours, validation")]
     if scale is not None and reference is not None:
-        lines.append((_scaled(reference.points, 1.0), _REFERENCE, "--", "reference, validation"))
-    figure = Figure(figsize=(5.0, 3.3), layout="constrained")
-    axes = figure.add_subplot()
-    _draw_lines(axes, [line for line in lines if len(line[0])])
+        lines.append(_Line(_scaled(reference.points, 1.0), _REFERENCE, "--", "reference, validation"))
+    lines = [line for line in lines if len(line.points)]
+    x, y = _curve_axes(np.concatenate([line.points for line in lines]), known=scale is not None)
+    drawn = _frame(x, y, lambda value: f"{value:,.0f}", whole=True)
+    drawn += [_path(line, x, y) for line in lines]
     if scale is not None:
-        axes.axhline(1.0, color=_BASELINE, linestyle=":", linewidth=1.6, label="naive baseline")
-    _style(axes, "optimiser steps", "loss (1 = naive baseline)" if scale is not None else "loss")
-    _limit_below(axes, [line[0] for line in lines])
-    axes.legend(frameon=False, fontsize=9, labelcolor=_INK, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    return _chart(figure, _describe(train, valid, relative=scale is not None))
+        baseline = _Line(np.array([[x.low, 1.0], [x.high, 1.0]]), _BASELINE, ":", "naive baseline")
+        drawn.append(_path(baseline, x, y))
+        lines.append(baseline)
+    label = "loss (1 = naive baseline)" if scale is not None else "loss"
+    drawn += [*_labels(x, y, "optimiser steps", label), *_legend(lines, y.start + _BELOW)]
+    return _chart(drawn, CURVE_HEIGHT, _describe(train, valid, relative=scale is not None))
 
 
 def scatter_chart(picture: Picture) -> Chart | None:
@@ -90,85 +107,110 @@ def scatter_chart(picture: Picture) -> Chart | None:
     low, high = float(pairs[:, 0].min()), float(pairs[:, 0].max())
     margin = 0.6 * (high - low) or max(1.0, 0.1 * abs(low))
     inside = (pairs[:, 1] >= low - margin) & (pairs[:, 1] <= high + margin)
-    figure = Figure(figsize=(5.0, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    axes.axline((low, low), slope=1.0, color=_BASELINE, linestyle=":", linewidth=1.6)
     drawn = np.clip(_thinned(pairs), low - margin, high + margin)
-    axes.scatter(drawn[:, 0], drawn[:, 1], s=26 if n <= _FEW else 12, color=_TRAIN, alpha=0.7, linewidths=0)
+    bottom, top = spanned(float(drawn[:, 1].min()), float(drawn[:, 1].max()))
+    x, y = _plot(spanned(low, high), (bottom, top), SCATTER_HEIGHT - _BELOW)
+    radius = 3.6 if n <= _FEW else 2.4
+    dots = "".join(f'<circle cx="{h:.1f}" cy="{v:.1f}" r="{radius}"/>' for h, v in _places(drawn, x, y))
+    parts = _frame(x, y, number, columns=True)
+    first, last = max(x.low, y.low), min(x.high, y.high)
+    if first < last:
+        parts.append(_path(_Line(np.array([[first, first], [last, last]]), _BASELINE, ":", ""), x, y))
+    parts.append(f'<g fill="{_TRAIN}" fill-opacity=".7">{dots}</g>')
     unit = f" ({clean_text(picture.unit, lines=False, limit=20)})" if picture.unit else ""
-    _style(axes, f"true{unit}", f"predicted{unit}")
-    axes.grid(visible=True, axis="both", color=_GRID, linewidth=0.8)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    parts += _labels(x, y, f"true{unit}", f"predicted{unit}")
     left_out = int((~inside).sum())
     beyond = f" {left_out} predictions lie beyond the edge and are drawn on it." if left_out else ""
-    return _chart(figure, f"{len(pairs)} items.{beyond}")
+    return _chart(parts, SCATTER_HEIGHT, f"{len(pairs)} items.{beyond}")
 
 
-def _draw_lines(axes: Axes, lines: Sequence[tuple[NDArray[np.float64], str, str, str]]) -> None:
-    for values, colour, style, label in lines:
-        marker = "o" if len(values) <= _FEW // 2 else ""
-        axes.plot(
-            values[:, 0],
-            values[:, 1],
-            color=colour,
-            linestyle=style,
-            linewidth=1.9,
-            marker=marker,
-            markersize=3.5,
-            label=label,
-        )
+def _curve_axes(points: Points, *, known: bool) -> tuple[Axis, Axis]:
+    """Axes on which all points can be seen, and the naive baseline if it is ``known``."""
+    losses = points[:, 1]
+    low, high = float(losses.min()), float(losses.max())
+    logarithmic = low > 0 and high > _LOG_RANGE * low
+    if known:
+        low, high = min(low, 1.0), max(high, 1.0)
+    ends = spanned(low, high, logarithmic=logarithmic, from_zero=low >= 0)
+    steps = spanned(float(points[:, 0].min()), float(points[:, 0].max()))
+    return _plot(steps, ends, CURVE_HEIGHT - _BELOW - _LEGEND, logarithmic=logarithmic)
 
 
-def _limit_below(axes: Axes, lines: Sequence[NDArray[np.float64]]) -> None:
-    losses = np.concatenate([line[:, 1] for line in lines if len(line)])
-    positive = losses[losses > 0]
-    if len(positive) == len(losses) and positive.max() > _LOG_RANGE * positive.min():
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.tick_params(which="minor", left=False)
-    elif losses.min() >= 0:
-        axes.set_ylim(bottom=0.0)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+def _plot(
+    across: tuple[float, float], up: tuple[float, float], bottom: float, *, logarithmic: bool = False
+) -> tuple[Axis, Axis]:
+    """Both axes, with as much room to the left as the labels need."""
+    y = Axis(*up, bottom, _TOP, logarithmic)
+    letters = max((len(number(value)) for value in y.ticks()), default=1)
+    return Axis(*across, 30 + _LETTER * letters, WIDTH - _RIGHT), y
 
 
-def _style(axes: Axes, x_label: str, y_label: str) -> None:
-    axes.set_xlabel(x_label, color=_INK, fontsize=9.5, parse_math=False)
-    axes.set_ylabel(y_label, color=_INK, fontsize=9.5, parse_math=False)
-    axes.tick_params(colors=_INK, labelsize=9, length=0)
-    axes.grid(visible=True, axis="y", color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(_GRID)
+def _places(points: Points, x: Axis, y: Axis) -> list[list[float]]:
+    placed: list[list[float]] = np.stack([x.at(points[:, 0]), y.at(points[:, 1])], axis=1).tolist()
+    return placed
 
 
-def _chart(figure: Figure, alt: str) -> Chart:
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "grader", "font.family": ["DejaVu Sans"]}):
-        figure.savefig(
-            buffer,
-            format="svg",
-            transparent=True,
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
-    light = _compact(buffer.getvalue().decode())
+def _path(line: _Line, x: Axis, y: Axis) -> str:
+    places = _places(line.points, x, y)
+    steps = "L".join(f"{h:.1f} {v:.1f}" for h, v in places)
+    dashes = f' stroke-dasharray="{_DASHES[line.style]}"' if _DASHES[line.style] else ""
+    drawn = (
+        f'<path d="M{steps}" fill="none" stroke="{line.colour}" stroke-width="2.2" stroke-linejoin="round"{dashes}/>'
+    )
+    if line.style == ":" or len(places) > _FEW // 2:
+        return drawn
+    dots = "".join(f'<circle cx="{h:.1f}" cy="{v:.1f}" r="2.4"/>' for h, v in places)
+    return f'{drawn}<g fill="{line.colour}">{dots}</g>'
+
+
+def _frame(
+    x: Axis, y: Axis, written: Callable[[float], str], *, whole: bool = False, columns: bool = False
+) -> list[str]:
+    """Grid and numbers of both axes; ``written``: how those of the x axis are."""
+    across, up = x.ticks(whole=whole), y.ticks()
+    places, heights = x.at(across).tolist(), y.at(up).tolist()
+    grid = [f"M{x.start:.1f} {height:.1f}H{x.end:.1f}" for height in [*heights, y.start]]
+    grid += [f"M{place:.1f} {y.start:.1f}V{y.end:.1f}" for place in places] if columns else []
+    numbers = [_text(place, y.start + 17, written(value)) for value, place in zip(across.tolist(), places, strict=True)]
+    numbers += [
+        _text(x.start - 6, height + 4, number(value), anchor="end")
+        for value, height in zip(up.tolist(), heights, strict=True)
+    ]
+    return [f'<path d="{"".join(grid)}" stroke="{_GRID}"/>', *numbers]
+
+
+def _labels(x: Axis, y: Axis, below: str, beside: str) -> list[str]:
+    middle = (y.start + y.end) / 2
+    turned = f'<g transform="translate(14 {middle:.1f}) rotate(-90)">{_text(0, 0, beside)}</g>'
+    return [_text((x.start + x.end) / 2, y.start + 36, below), turned]
+
+
+def _legend(lines: Sequence[_Line], top: float) -> list[str]:
+    """Two columns; the first half of the lines in the first."""
+    rows = math.ceil(len(lines) / 2)
+    parts = []
+    for place, line in enumerate(lines):
+        left, height = 92 + 170 * (place // rows), top + 12 + 18 * (place % rows)
+        dashes = f' stroke-dasharray="{_DASHES[line.style]}"' if _DASHES[line.style] else ""
+        parts.append(f'<path d="M{left} {height:.1f}h26" stroke="{line.colour}" stroke-width="2.2"{dashes}/>')
+        parts.append(_text(left + 34, height + 4, line.label, anchor="start"))
+    return parts
+
+
+def _text(across: float, down: float, words: str, *, anchor: str = "middle") -> str:
+    return f'<text x="{across:.1f}" y="{down:.1f}" text-anchor="{anchor}">{html.escape(words)}</text>'
+
+
+def _chart(parts: Sequence[str], height: int, alt: str) -> Chart:
+    light = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
+        f'<g font-family="system-ui, sans-serif" font-size="12" fill="{_INK}">{"".join(parts)}</g></svg>'
+    )
     dark = re.sub("|".join(_DARK), lambda match: _DARK[match.group()], light)
-    width, height = figure.get_size_inches() * 96
-    return Chart(svg_uri(light), svg_uri(dark), alt, round(width), round(height))
+    return Chart(svg_uri(light), svg_uri(dark), alt, WIDTH, height)
 
 
-def _compact(svg: str) -> str:
-    """Drops what a picture does not need, makes the background transparent, and uses the reader's own font."""
-    svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="patch_[12]">.*?</g>', "", svg, flags=re.DOTALL)
-    svg = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", svg)
-    return re.sub(r"\s*\n\s*", " ", svg).strip()
-
-
-def _scaled(values: Sequence[tuple[float, float]], scale: float) -> NDArray[np.float64]:
+def _scaled(values: Sequence[tuple[float, float]], scale: float) -> Points:
     """Finite (steps, loss / scale) rows, thinned to :data:`MAX_POINTS`."""
     array = np.asarray(values, dtype=np.float64).reshape(-1, 2)
     array = array[np.isfinite(array).all(axis=1)]
@@ -176,17 +218,17 @@ def _scaled(values: Sequence[tuple[float, float]], scale: float) -> NDArray[np.f
         return _thinned(np.clip(array / np.array([1.0, scale]), -_LARGEST, _LARGEST))
 
 
-def _thinned(array: NDArray[np.float64]) -> NDArray[np.float64]:
+def _thinned(array: Points) -> Points:
     if len(array) <= MAX_POINTS:
         return array
     return array[np.linspace(0, len(array) - 1, MAX_POINTS).round().astype(np.int64)]
 
 
-def _flat(rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+def _flat(rows: Sequence[Sequence[float]]) -> Points:
     return np.array([value for row in rows for value in row], dtype=np.float64)
 
 
-def _describe(train: NDArray[np.float64], valid: NDArray[np.float64], *, relative: bool) -> str:
+def _describe(train: Points, valid: Points, *, relative: bool) -> str:
     parts = [
         f"{name} loss goes from {number(line[0, 1])} to {number(line[-1, 1])} over {math.ceil(line[-1, 0]):,} steps"
         for name, line in (("training", train), ("validation", valid))

@@ -5,7 +5,8 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from grader.errors import EnvironmentProblem, UsageError
@@ -22,15 +23,13 @@ def claim_folder(out: Path) -> Path:
 
     Raises :class:`UsageError` for anything else, and :class:`EnvironmentProblem` if it cannot be made.
     """
-    try:
+    with _writing(out):
         if out.exists() or out.is_symlink():
             _require_ours(out)
         out.mkdir(parents=True, exist_ok=True)
         marker = out / MARKER
         if not marker.exists():
-            write_file(marker, "Written by grader; it may replace the pages listed here.\n")
-    except OSError as error:
-        raise EnvironmentProblem(f"The report folder {str(out)!r} cannot be written: {error.strerror}.") from error
+            _mark(out, [])
     return out
 
 
@@ -60,25 +59,44 @@ def write_file(path: Path, content: str) -> None:
         raise
 
 
-def write_pages(out: Path, pages: Sequence[tuple[str, str]]) -> None:
-    """Writes ``(relative name, text)`` in order into a claimed folder; removes pages of earlier runs not among them."""
-    try:
+def begin_pages(out: Path, names: Sequence[str]) -> list[str]:
+    """Note in a claimed folder that pages of these relative names will be ours; those of earlier runs.
+
+    Raises :class:`EnvironmentProblem`, as the next two do.
+    """
+    with _writing(out):
         (out / PAGES).mkdir(exist_ok=True)
-        names = [name for name, _ in pages]
         before = [line for line in (out / MARKER).read_text(encoding="utf-8").splitlines() if _OURS.fullmatch(line)]
-        write_file(
-            out / MARKER,
-            "\n".join(["Written by grader; it may replace the pages listed here.", *sorted({*before, *names}), ""]),
-        )
-        for name, text in pages:
-            write_file(out / name, text)
+        _mark(out, {*before, *names})
+    return before
+
+
+def write_page(out: Path, name: str, text: str) -> None:
+    """Write one of the pages that were announced."""
+    with _writing(out):
+        write_file(out / name, text)
+
+
+def end_pages(out: Path, names: Sequence[str], before: Sequence[str]) -> None:
+    """Remove pages of earlier runs that are not among these."""
+    with _writing(out):
         for name in set(before) - set(names):
             (out / name).unlink(missing_ok=True)
-        write_file(
-            out / MARKER, "\n".join(["Written by grader; it may replace the pages listed here.", *sorted(names), ""])
-        )
+        _mark(out, names)
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise EnvironmentProblem(f"The report folder {str(out)!r} cannot be written: {error.strerror}.") from error
+
+
+def _mark(out: Path, names: Iterable[str]) -> None:
+    write_file(
+        out / MARKER, "\n".join(["Written by grader; it may replace the pages listed here.", *sorted(names), ""])
+    )
 
 
 def page_names(students: Sequence[str]) -> list[str]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from grader.grade.model import Picture
 
@@ -39,6 +38,8 @@ def svg_uri(svg: str) -> str:
 
 def png_uri(pixels: NDArray[np.uint8]) -> str:
     """An (h, w) or (h, w, 3) uint8 image as a data URI."""
+    from PIL import Image
+
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

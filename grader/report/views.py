@@ -1,19 +1,18 @@
 """View models: everything a page prints, worked out, worded and bounded, so that templates only print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grader.grade.model import (
     CriterionResult,
     HeldOutResult,
-    StudentReport,
     TaskReport,
     TaskResult,
 )
 from grader.limits import MAX_SHOWN_ERRORS, MAX_SHOWN_LAYERS
 from grader.report.figures import Chart, ReferenceCurve, curve_chart, scatter_chart
 from grader.report.pictures import Tile, digit_tiles, ellipse_tiles
-from grader.report.priorities import fix_first, open_points, totals
+from grader.report.priorities import fix_first, open_points
 from grader.report.text import clean_text, measured, number, points, seconds, task_title
 from grader.types import CellStatus, Method, Status, TaskId, TaskStatus
 
@@ -101,9 +100,7 @@ class TaskView:
     badge: Badge
     points: str
     max_points: str
-    percent: float
     open_points: str
-    outlook: str
     first: list[CriterionView]
     diagnoses: list[tuple[str, str, str]]
     contradictions: list[str]
@@ -134,34 +131,6 @@ class TaskView:
         return any(matrix.few for matrix in self.matrices)
 
 
-@dataclass(frozen=True)
-class StudentView:
-    """One student's page."""
-
-    student: str
-    points: str
-    max_points: str
-    percent: float
-    open_points: str
-    tasks: list[TaskView]
-    problems: list[str]
-
-
-def student_view(report: StudentReport, reference: Mapping[TaskId, ReferenceCurve]) -> StudentView:
-    """Everything a student's page prints."""
-    got, available, still_open = totals(report)
-    tasks = [_task(task, reference.get(task.result.task), place) for place, task in enumerate(report.tasks)]
-    return StudentView(
-        student=clean_text(report.student, lines=False, limit=200) or "(no name)",
-        points=points(got),
-        max_points=points(available),
-        percent=share(got, available),
-        open_points=points(still_open) if still_open else "",
-        tasks=tasks,
-        problems=report.problems,
-    )
-
-
 def share(part: float, whole: float) -> float:
     """``part`` of ``whole`` in per cent, from 0 to 100; 0 of nothing is 0."""
     return round(min(100.0, max(0.0, 100.0 * part / whole)), 1) if whole > 0 else 0.0
@@ -172,7 +141,23 @@ def task_badge(result: TaskResult) -> Badge:
     return _TASK_BADGES[result.status]
 
 
-def _task(report: TaskReport, reference: ReferenceCurve | None, place: int) -> TaskView:
+def anchor(place: int) -> str:
+    """Where on the page the task at this place is."""
+    return f"task-{place + 1}"
+
+
+def task_points(result: TaskResult) -> str:
+    """The points, or that there are none to speak of."""
+    return "–" if result.status is TaskStatus.HARNESS_ERROR else points(result.points)
+
+
+def outlook(result: TaskResult) -> str:
+    """What to say of a task with nothing to fix."""
+    return "no criterion missed" if result.status is TaskStatus.MARKED else task_badge(result).word
+
+
+def task_view(report: TaskReport, reference: ReferenceCurve | None, place: int) -> TaskView:
+    """Everything that a task's section prints, its charts drawn; ``place``: which of the page's tasks it is."""
     result = report.result
     shown_open = open_points(result)
     errors = [cell for cell in result.cells if cell.status not in {CellStatus.OK, CellStatus.NOT_RUN}]
@@ -181,15 +166,13 @@ def _task(report: TaskReport, reference: ReferenceCurve | None, place: int) -> T
         kind: [p for p in report.pictures if p.kind == kind] for kind in ("confusion", "scatter", "digits", "ellipses")
     }
     return TaskView(
-        anchor=f"task-{place + 1}",
+        anchor=anchor(place),
         title=task_title(result.task),
         file=clean_text(result.file, lines=False, limit=200),
         badge=task_badge(result),
-        points="–" if result.status is TaskStatus.HARNESS_ERROR else points(result.points),
+        points=task_points(result),
         max_points=points(result.max_points),
-        percent=share(result.points, result.max_points),
         open_points=points(shown_open) if shown_open else "",
-        outlook="no criterion missed" if result.status is TaskStatus.MARKED else task_badge(result).word,
         first=[_criterion(c) for c in fix_first(result)],
         diagnoses=[(d.where, d.message, d.next) for d in result.diagnoses],
         contradictions=[found.sentence for found in result.contradictions],

@@ -42,6 +42,7 @@ def load_rubric(task: TaskId, path: Path | None = None) -> Rubric:
     rubric = _validated(document)
     if rubric.task is not task:
         raise document.error(("task",), f"this rubric is for {rubric.task}, but {task} is to be marked.")
+    _check_budget(document, rubric)
     _check_criteria(document, rubric)
     _check_total(document, rubric)
     _check_dependencies(document, rubric)
@@ -69,6 +70,12 @@ def _sentence(error: Any) -> str:
     if kind == "missing":
         return "this key is missing."
     return f"{error['msg']} (found {str(error['input'])[:60]!r})."
+
+
+def _check_budget(document: Document, rubric: Rubric) -> None:
+    if rubric.budget.training_items is not None and rubric.task is not TaskId.MNIST_CLASSIFICATION:
+        where = ("budget", "training_items")
+        raise document.error(where, f"only {TaskId.MNIST_CLASSIFICATION} has training items to choose from.")
 
 
 def _check_criteria(document: Document, rubric: Rubric) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from grader.types import TaskId
 
@@ -27,10 +27,19 @@ class Criterion(_Part):
     depends_on: list[Identifier] = []
 
 
+class Budget(_Part):
+    """What a run may use. ``seconds``: of training, by the clock, after which it is cut short and marked on what it
+    reached. ``training_items``: how many digits there are to train on, if there are more. None: no such bound."""
+
+    seconds: Annotated[StrictFloat, Field(ge=1, le=86_400, allow_inf_nan=False)] | None = None
+    training_items: Annotated[StrictInt, Field(ge=100, le=60_000)] | None = None
+
+
 class Rubric(_Part):
     """The criteria of one task in the order they are shown; their points sum to 100."""
 
     task: TaskId
+    budget: Budget = Budget()
     criteria: Annotated[list[Criterion], Field(min_length=1, max_length=60)]
 
     @property

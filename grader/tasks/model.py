@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from grader.types import TaskId
 
+if TYPE_CHECKING:  # pandas takes a second and 30 MiB, and most processes look at no table
+    import pandas as pd
+
 Floats = NDArray[np.float64]
+Table: TypeAlias = "pd.DataFrame"
 Bytes = NDArray[np.uint8]
 
 
@@ -38,7 +41,7 @@ class RawInputs:
     """Raw inputs as the grader knows them: ``table`` (rows with all columns but the true target) or ``images`` (n,
     28, 28) or (n, 128, 128, 3) uint8."""
 
-    table: pd.DataFrame | None = None
+    table: "Table | None" = None
     images: Bytes | None = None
 
     def __len__(self) -> int:

@@ -1,16 +1,19 @@
 """The penguin worlds: 60 held-out rows, ten of each (species, sex), and the other 284 for training."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from grader.errors import DataUnavailable
 from grader.tasks import keys
 from grader.tasks.installed import package_folder
-from grader.tasks.model import RawInputs, Truth
+from grader.tasks.model import RawInputs, Table, Truth
 from grader.tasks.specs import get
 from grader.types import TaskId
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PER_GROUP = 10
 WHOLE = {"flipper_length_mm": "Flipper Length (mm)", "body_mass_g": "Body Mass (g)"}
@@ -26,8 +29,10 @@ def source_folder() -> Path:
     return package_folder("palmerpenguins") / "data"
 
 
-def load() -> pd.DataFrame:
+def load() -> Table:
     """All 344 rows. Raises ``DataUnavailable`` if the file is missing or has other columns."""
+    import pandas as pd
+
     path = source_folder() / "penguins.csv"
     try:
         table = pd.read_csv(path)
@@ -38,7 +43,7 @@ def load() -> pd.DataFrame:
     return table
 
 
-def held_out_rows(table: pd.DataFrame, key: str) -> list[int]:
+def held_out_rows(table: Table, key: str) -> list[int]:
     """Positions of the held-out rows: complete rows, ten of each (species, sex).
 
     The ten whose HMAC-SHA256 by the key is smallest; what is hashed is the row's content (and its position, which tells
@@ -55,10 +60,10 @@ def held_out_rows(table: pd.DataFrame, key: str) -> list[int]:
     return sorted(chosen, key=lambda i: keys.rank(key, "penguins/order", texts[i]))
 
 
-def decoys(table: pd.DataFrame, task: TaskId, key: str) -> pd.DataFrame:
+def decoys(table: Table, task: TaskId, key: str) -> Table:
     """The held-out rows with false targets: species permuted within each sex, or masses permuted among all."""
     rng = np.random.default_rng(keys.seed(key, f"decoys/{task}"))
-    false: pd.DataFrame = table.copy()
+    false: Table = table.copy()
     if task is TaskId.PENGUINS_CLASSIFICATION:
         for sex in ("female", "male"):
             chosen = table["sex"] == sex
@@ -68,7 +73,7 @@ def decoys(table: pd.DataFrame, task: TaskId, key: str) -> pd.DataFrame:
     return false
 
 
-def truth(table: pd.DataFrame, task: TaskId) -> Truth:
+def truth(table: Table, task: TaskId) -> Truth:
     """The targets of a table: labels into the task's classes, or grams (n, 1)."""
     if task is TaskId.PENGUINS_CLASSIFICATION:
         classes = get(task).classes
@@ -76,22 +81,24 @@ def truth(table: pd.DataFrame, task: TaskId) -> Truth:
     return Truth(values=table[["body_mass_g"]].to_numpy(dtype=np.float64))
 
 
-def inputs(table: pd.DataFrame, task: TaskId) -> RawInputs:
+def inputs(table: Table, task: TaskId) -> RawInputs:
     """The table without the target column, rows numbered from 0."""
     return RawInputs(table=table.drop(columns=TARGETS[task]).reset_index(drop=True))
 
 
-def known(table: pd.DataFrame, task: TaskId) -> pd.DataFrame:
+def known(table: Table, task: TaskId) -> Table:
     """The rows whose target is known: two penguins were never weighed."""
-    found: pd.DataFrame = table[table[TARGETS[task]].notna()].reset_index(drop=True)
+    found: Table = table[table[TARGETS[task]].notna()].reset_index(drop=True)
     return found
 
 
-def write(folder: Path, table: pd.DataFrame, rows: list[int], *, anonymous: bool = False) -> None:
+def write(folder: Path, table: Table, rows: list[int], *, anonymous: bool = False) -> None:
     """Write ``penguins.csv`` and, for the same rows, ``penguins-raw.csv`` as the package has them.
 
     ``anonymous``: number the raw rows anew and leave out comments, since the package counts penguins within a species.
     """
+    import pandas as pd
+
     _written(table).to_csv(folder / "penguins.csv", index=False, na_rep="NA")
     raw = pd.read_csv(source_folder() / "penguins-raw.csv", dtype=str, keep_default_na=False).iloc[rows].copy()
     for name, original in WHOLE.items():
@@ -106,13 +113,15 @@ def write(folder: Path, table: pd.DataFrame, rows: list[int], *, anonymous: bool
 
 
 def _raw_names() -> "pd.Series[str]":
+    import pandas as pd
+
     return pd.read_csv(source_folder() / "penguins-raw.csv", usecols=["Species"])["Species"]
 
 
-def _written(table: pd.DataFrame) -> pd.DataFrame:
+def _written(table: Table) -> Table:
     """Whole numbers without a decimal point, as in the package's own file, if a value is missing; else with one.
 
     Either way pandas reads them back as floats, so that code that works on the training rows works on held-out ones.
     """
-    whole: pd.DataFrame = table.astype({name: "Int64" for name in WHOLE if table[name].isna().any()})
+    whole: Table = table.astype({name: "Int64" for name in WHOLE if table[name].isna().any()})
     return whole

@@ -45,8 +45,8 @@ def build_world(
     """The world of ``task`` cut by ``key``; its folders lie in ``cache_dir`` and are made anew if missing or damaged.
 
     ``data_dir``: where MNIST and pretrained weights are looked for first. ``train_limit``: at most so many training
-    digits. No true held-out target is written to disk. Raises ``DataUnavailable`` if the data are damaged, cannot be
-    had, or the cache cannot be written.
+    digits, :data:`grader.tasks.digits.TRAINING_LIMIT` if None. No true held-out target is written to disk. Raises
+    ``DataUnavailable`` if the data are damaged, cannot be had, or the cache cannot be written.
     """
     cache = (cache_dir or data.cache_dir()) / "worlds"
     if task in penguins.TARGETS:
@@ -90,7 +90,7 @@ def _penguins(task: TaskId, key: str, cache: Path) -> World:
 
 def _digits(key: str, data_dir: Path | None, cache: Path, *, train_limit: int | None) -> World:
     files = data.find_mnist(data_dir)
-    split = (digits.real(files, key) if files else digits.stand_in(key)).limited(train_limit)
+    split = (digits.real(files, key) if files else digits.stand_in(key)).limited(train_limit or digits.TRAINING_LIMIT)
     origin = "MNIST" if files else digits.STAND_IN_ORIGIN
     false = digits.false_labels(split.held_out.labels, key)
     decoys = digits.Digits(split.held_out.images, false)
@@ -201,6 +201,19 @@ def _intact(base: Path) -> bool:
         return False
 
 
+def is_intact(world: World) -> bool:
+    """Whether the files of a world that was built before are still as they were."""
+    return _intact(world.training_dir.parent)
+
+
+def sources(task: TaskId, data_dir: Path | None) -> tuple[str, ...]:
+    """What a task's world is made of beside the key, and changes when the files do."""
+    if task in penguins.TARGETS:
+        return ()
+    files = (data.find_mnist(data_dir) or {}) if task is TaskId.MNIST_CLASSIFICATION else {}
+    return *(_file_state(path) for path in files.values()), *_weights_state(data_dir)
+
+
 def _copy_weights(data_dir: Path | None, folder: Path) -> None:
     for path in data.weight_files(data_dir):
         (folder / "weights").mkdir(exist_ok=True)
@@ -208,7 +221,11 @@ def _copy_weights(data_dir: Path | None, folder: Path) -> None:
 
 
 def _weights_state(data_dir: Path | None) -> list[str]:
-    return [f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in data.weight_files(data_dir)]
+    return [_file_state(path) for path in data.weight_files(data_dir)]
+
+
+def _file_state(path: Path) -> str:
+    return f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}"
 
 
 def _masks(base: Path, inside: str, names: tuple[str, ...]) -> dict[Path, Path]:

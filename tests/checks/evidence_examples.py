@@ -195,6 +195,7 @@ def claims(task: TaskId) -> dict[str, Any]:
             {"id": 1, "kind": "Data", "length": 60, "split": "valid"},
         ],
         "split": {"train_rows": 160, "eval_rows": 60, "shared_rows": 0},
+        "shortened": [],
     }
 
 

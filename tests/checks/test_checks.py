@@ -315,6 +315,33 @@ def test_reaching_the_level_excuses_a_falling_loss():
     assert check(context(train_curve=line, guess=weak()), "convergence").status is Status.PARTIAL
 
 
+def cut(reason="converged", step=1000, **more):
+    """A training that the grader cut short after so many of its 1,000 steps."""
+    return [{"reason": reason, "model_id": 0, "step": step, "epochs": 100, **more}]
+
+
+def test_who_was_cut_short_for_having_converged_has_settled():
+    """The curve is that of a training that was not let go on."""
+    line = [{"step": i, "loss": 1.0 - i * 0.01} for i in range(60)]
+    assert check(context(train_curve=line, guess=weak()), "convergence").status is Status.PARTIAL
+    assert lost(context(train_curve=line, guess=weak(), shortened=cut())) == {"held-out": Status.PARTIAL}
+
+
+@pytest.mark.parametrize(
+    "claims", [cut(step=900), cut("budget"), [cut()[0] | {"model_id": 1}], [*cut(), *cut("budget")]]
+)
+def test_a_cut_that_was_not_the_end_or_not_for_convergence_settles_nothing(claims):
+    line = [{"step": i, "loss": 1.0 - i * 0.01} for i in range(60)]
+    assert check(context(train_curve=line, guess=weak(), shortened=claims), "convergence").status is Status.PARTIAL
+
+
+def test_a_training_whose_time_was_over_is_told_so():
+    line = [{"step": i, "loss": 1.0 - i * 0.01} for i in range(60)]
+    found = check(context(train_curve=line, guess=weak(), shortened=cut("budget")), "convergence")
+    assert "time for training was over" in found.gap
+    assert found.share == pytest.approx(0.65)
+
+
 def test_validating_on_training_data_is_told_in_both_places():
     assert lost(context(split__shared_rows=60)) == {"split": Status.FAIL, "validation": Status.PARTIAL}
 

@@ -106,6 +106,11 @@ FORGED = {
         {"episodes__0__steps": 1000},
         "go up to step 1,000, yet the log counts 900 optimiser steps",
     ),
+    "cut-and-steps": (
+        {"shortened": [{"reason": "converged", "model_id": 0, "step": 5_000, "epochs": 9}]},
+        {"shortened": [{"reason": "converged", "model_id": 0, "step": 1_000, "epochs": 9}]},
+        "cut short after 5,000 steps, yet it counts 1,000 of them",
+    ),
 }
 
 

@@ -8,7 +8,9 @@ from command_examples import made_up
 from typer.testing import CliRunner, Result
 
 from grader import controls, pipeline
+from grader.batch.forecast import Outlook
 from grader.cli.main import app
+from grader.intake.submission import Submission
 
 Run = Callable[..., Result]
 
@@ -20,7 +22,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.delenv("GRADER_DATA_DIR", raising=False)
     monkeypatch.delenv("GRADER_HELDOUT_KEY", raising=False)
     monkeypatch.setattr(pipeline, "prepare", lambda settings, wanted: None)
-    monkeypatch.setattr(pipeline, "to_be_run", lambda submissions, settings: sum(len(s.files) for s in submissions))
+    monkeypatch.setattr(pipeline, "survey", _nothing_kept)
     monkeypatch.setattr(controls, "verify", lambda settings, *, workers: None)
     monkeypatch.setattr(pipeline, "grade_file", made_up())
     monkeypatch.setattr(pipeline, "run_jobs", _in_this_process(pipeline.run_jobs))
@@ -31,8 +33,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
+def _nothing_kept(submissions: Sequence[Submission], settings: pipeline.Settings, *, workers: int = 0) -> list[Outlook]:
+    pipeline.prepare(settings, {file.task for submission in submissions for file in submission.files})
+    return [Outlook(10.0) for submission in submissions for _ in submission.files]
+
+
 def _in_this_process(run_jobs: Callable[..., object]) -> Callable[..., object]:
-    def call(jobs: Sequence[object], *, workers: int) -> object:
-        return run_jobs(jobs, workers=0)
+    def call(jobs: Sequence[object], *, workers: int, started: Callable[[int], None]) -> object:
+        return run_jobs(jobs, workers=0, started=started)
 
     return call

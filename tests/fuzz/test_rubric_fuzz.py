@@ -1,4 +1,5 @@
-"""Whatever a rubric or a calibration file holds, loading it gives one that can be marked by, or a ``RubricError``."""
+"""Whatever a rubric, a calibration or a list of stand-ins holds, loading it gives what can be used, or a
+``RubricError``."""
 
 import json
 import math
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from grader.errors import RubricError
 from grader.rubric import load_calibration, load_rubric
 from grader.rubric.load import calibration_path, rubrics_dir
+from grader.rubric.stand_ins import FILE, KINDS, load_stand_ins
 from grader.types import TaskId
 
 EXAMPLES = settings(
@@ -40,6 +42,7 @@ CALIBRATION = {
     "times": [12.5],
     "source": "three seeds",
 }
+STAND_INS = {"umap.UMAP": "projection", "seaborn.pairplot": "figure", "matplotlib.pyplot.show": "close"}
 ODD = [
     None, True, 0, -0.0, -1, 101, 1e308, 10**400, 40.0000001, "", "runs", "NaN", ".inf", "\ud800", "\x00", "\u202e",
     "a" * 300, "<<", "*a", "&a", "loss", "2001-01-01", "1e3", "0x10", "!!python/object:os.system", [], {}, [[]],
@@ -131,6 +134,16 @@ def test_a_calibration_is_loaded_or_refused(folder, content):
         assert all(math.isfinite(value) for value in found.values)
 
 
+@EXAMPLES
+@given(content=mutated(STAND_INS, as_yaml) | mutated(STAND_INS, json.dumps) | st.binary(max_size=100))
+def test_a_list_of_stand_ins_is_loaded_or_refused(folder, content):
+    (folder / FILE).write_bytes(content)
+    found = usable(lambda: load_stand_ins(folder))
+    if found is not None:
+        assert set(found.values()) <= set(KINDS)
+        assert all(all(part.isidentifier() for part in name.split(".")) and "." in name for name in found)
+
+
 def laughs(levels):
     """Each line repeats the one before ten times: ten to the power of ``levels`` words if it were written out."""
     lines = ["a0: &a0 [lol]"]
@@ -170,6 +183,9 @@ def test_a_bomb_is_refused_within_little_memory(folder, name):
     try:
         with pytest.raises(RubricError):
             load_rubric(TASK, path)
+        path.replace(folder / FILE)
+        with pytest.raises(RubricError):
+            load_stand_ins(folder)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -194,3 +210,5 @@ def test_the_originals_of_the_mutations_are_sound(folder, task):
     assert load_rubric(TASK, path).max_points == 100
     calibration_path(TASK, stand_in=False, folder=folder).write_text(json.dumps(CALIBRATION), encoding="utf-8")
     assert load_calibration(TASK, stand_in=False, folder=folder).reference == 0.97
+    (folder / FILE).write_text(as_yaml(STAND_INS), encoding="utf-8")
+    assert load_stand_ins(folder) == STAND_INS

@@ -147,3 +147,50 @@ def test_a_contradiction_does_not_hide_that_the_grader_failed():
     result = grade(ctx, rubric, failed).result
     assert result.status is TaskStatus.HARNESS_ERROR
     assert result.contradictions
+
+
+def test_what_a_stand_in_answered_is_said():
+    names = ["seaborn.pairplot", "umap.UMAP", "<b>x</b>", "a b"]
+    notes = marked(context(stood_in=names)).result.notes
+    (said,) = [note for note in notes if "seaborn.pairplot" in note]
+    assert "umap.UMAP" in said
+    assert "--full" in said
+    assert "<b>" not in said
+    assert not [note for note in marked(context()).result.notes if "nothing is marked by it" in note]
+
+
+def test_the_report_says_that_and_where_a_training_was_cut_short():
+    """One sentence for each cell and reason, with the last cut of it; the figures are in the result."""
+    claims = [
+        {"reason": "converged", "model_id": 0, "cell": 2, "step": 900, "epochs": 90, "metric": "accuracy", "value": 1},
+        {"reason": "converged", "model_id": 0, "cell": 2, "step": 1000, "epochs": 98, "metric": "accuracy", "value": 1},
+        {"reason": "budget", "model_id": 1, "cell": 3, "step": 1000, "epochs": 5},
+        {"reason": "budget", "model_id": 2, "cell": 99, "step": 0, "epochs": 0},
+    ]
+    result = marked(context(shortened=claims)).result
+    assert [(cut.cell, cut.epochs, cut.steps, cut.value) for cut in result.shortened] == [
+        (2, 90, 900, 1.0),
+        (2, 98, 1000, 1.0),
+        (3, 5, 1000, None),
+        (None, 0, 0, None),
+    ]
+    rest = " With --full it is trained to the end."
+    level = "its own accuracy of 100% had levelled off past the level of full marks."
+    over = "the time for training was over"
+    assert [note.removesuffix(rest) for note in result.notes if note.endswith(rest)] == [
+        f"The training in cell 2 was cut short after 98 epochs, since {level}",
+        f"The training in cell 3 was cut short after 5 epochs, since {over}; the net is marked as it was then.",
+        f"The training was not begun, since {over}.",
+    ]
+    assert result.points == 100
+    assert marked(context()).result.shortened == []
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "words"),
+    [(MASS, "mae", "mean absolute error of 251 g"), (ELLIPSE, "rmse", "root mean squared error of 1.25 pixels")],
+)
+def test_the_figure_of_a_cut_is_told_in_the_tasks_unit(task, metric, words):
+    value = {"mae": 251.2, "rmse": 1.25}[metric]
+    claim = {"reason": "converged", "model_id": 0, "step": 10, "epochs": 1, "metric": metric, "value": value}
+    assert any(words in note for note in marked(context(task, shortened=[claim])).result.notes)

@@ -32,6 +32,7 @@ def test_document_has_the_published_shape() -> None:
         "criteria",
         "diagnoses",
         "contradictions",
+        "shortened",
         "held_out",
         "model",
         "timing",

@@ -155,3 +155,32 @@ def test_only_digits_have_a_stand_in_calibration():
         TaskId.MNIST_CLASSIFICATION, stand_in=False
     )
     assert isinstance(calibration_path(TASK, stand_in=False), Path)
+
+
+def test_a_budget_is_read_and_every_part_of_it_may_be_left_out(rubric):
+    assert rubric(GOOD).budget.seconds is None
+    found = rubric(GOOD + "budget:\n  seconds: 90\n").budget
+    assert (found.seconds, found.training_items) == (90, None)
+
+
+@pytest.mark.parametrize(
+    ("budget", "problem"),
+    [
+        ("seconds: 0", "greater than or equal to 1"),
+        ("seconds: .inf", "less than or equal|finite"),
+        ("seconds: .nan", "finite"),
+        ("seconds: '90'", "valid number"),
+        ("minutes: 2", "unknown key"),
+        ("training_items: 500", "only mnist-classification"),
+        ("training_items: 99", "greater than or equal to 100"),
+        ("training_items: 500.5", "valid integer"),
+    ],
+)
+def test_a_budget_that_cannot_be_kept_is_refused(rubric, budget, problem):
+    with pytest.raises(RubricError, match=problem):
+        rubric(GOOD + f"budget:\n  {budget}\n")
+
+
+def test_an_empty_budget_is_refused(rubric):
+    with pytest.raises(RubricError, match="budget"):
+        rubric(GOOD + "budget:\n")

@@ -62,7 +62,7 @@ def test_perfect_ellipses() -> None:
 def test_ellipses_that_cover_nothing(guess: list[float]) -> None:
     """Radii without area and centres far outside overlap nothing."""
     true = np.array([64.0, 64.0, 10.0, 20.0])
-    assert metrics.intersection_over_union(true, np.array(guess, dtype=float)) == 0.0
+    assert metrics.intersections_over_unions(true[None], np.array([guess], dtype=float)).tolist() == [0.0]
 
 
 def test_an_ellipse_over_everything() -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ Transform = Callable[[Any], Any] | None
 _SIDE = 128
 _ITEMS = 1_000
 _RADII = (4, 32)
+_COLOURS = np.arange(3 * _SIDE) % 3  # repeats a colour over a row
 
 
 class EllipseDataset(Dataset[Any]):
@@ -52,7 +54,21 @@ def _draw(rng: np.random.Generator) -> Any:
     margin = radii.max()
     centre = rng.integers(margin, _SIDE - margin, size=2)
     image = np.empty((_SIDE, _SIDE, 3), dtype=np.uint8)
-    image[:] = rng.integers(256, size=3)
-    inside = ellipse(*centre, *radii, shape=(_SIDE, _SIDE))  # type: ignore[no-untyped-call,misc,unused-ignore]
-    image[inside] = rng.integers(256, size=3)
-    return image, np.array([*centre, *radii], dtype=np.float32) / _SIDE
+    rows = image.reshape(_SIDE, -1)
+    rows[:] = rng.integers(256, size=3).astype(np.uint8)[_COLOURS]
+    (row, column), (height, width) = centre.tolist(), radii.tolist()
+    window = rows[row - height : row + height + 1, 3 * (column - width) : 3 * (column + width + 1)]
+    colour = rng.integers(256, size=3).astype(np.uint8)[_COLOURS[: window.shape[1]]]
+    np.copyto(window, colour, where=_inside(height, width))
+    return image, np.array([row, column, height, width], dtype=np.float32) / _SIDE
+
+
+@cache
+def _inside(height: int, width: int) -> Any:
+    """Which numbers of the smallest box around an ellipse belong to it (bool, rows and three times the columns).
+
+    Whole radii around a whole centre: the shape is the same wherever it stands, and never reaches over the border.
+    """
+    mask = np.zeros((2 * height + 1, 2 * width + 1), dtype=bool)
+    mask[ellipse(height, width, height, width, shape=mask.shape)] = True  # type: ignore[no-untyped-call,unused-ignore]
+    return mask.repeat(3, axis=1)

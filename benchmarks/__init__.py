@@ -1,0 +1,1 @@
+"""Measures what the grader costs; every figure is a ratio within one run."""

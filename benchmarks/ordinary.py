@@ -1,0 +1,93 @@
+"""Runs notebooks as anybody would: plain nbclient, one by one, torch's own number of threads, nothing isolated.
+
+The notebooks find the same data as in the grader: the penguins and digits of its training worlds, digits where
+torchvision looks for them, penguins in a copy of the palmerpenguins package. ``ml_workshop`` is a plain one.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import inside
+from benchmarks.bench import ROOT, Bench, notebook_of
+from grader.tasks.installed import package_folder
+from grader.types import TaskId
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+IMPORTS = "import matplotlib.pyplot, pandas, palmerpenguins, skimage.draw, sklearn, torch, torchvision, seaborn, umap"
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """One notebook: seconds from starting its kernel until it ended, and how many of its cells failed."""
+
+    seconds: float
+    errors: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a student's folder for each member, and the environment in which their notebooks run."""
+
+    students: Path
+    environment: dict[str, str]
+
+
+def prepare(bench: Bench, name: str = "ordinary") -> Place:
+    """Lay out the class, its data and its packages."""
+    folder = bench.folder(name)
+    packages, students = folder / "packages", folder / "students"
+    shutil.copytree(ROOT / "benchmarks" / "ml_workshop_plain", packages)
+    shutil.copytree(package_folder("palmerpenguins"), packages / "palmerpenguins")
+    for task in TaskId:
+        inside.world(bench, task)  # made now, so that no command that is timed makes it
+    for table in ("penguins.csv", "penguins-raw.csv"):
+        shutil.copy(
+            inside.world(bench, TaskId.PENGUINS_CLASSIFICATION).training_dir / table,
+            packages / "palmerpenguins" / "data",
+        )
+    for member in bench.members():
+        shutil.copytree(member, students / member.name)
+        _digits(bench, students / member.name / "data")
+    _digits(bench, students / "data")
+    environment = {name: value for name, value in os.environ.items() if name not in THREADS}
+    threads = dict.fromkeys(THREADS, "1") if bench.quick else {}  # on a busy machine two take minutes for seconds' work
+    return Place(students, {**environment, **threads, "PYTHONPATH": str(packages)})
+
+
+def run(notebook: Path, environment: dict[str, str]) -> Ordinary:
+    """Run one notebook to its end, whatever fails."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    content = nbformat.read(notebook, as_version=4)
+    client = NotebookClient(
+        content, timeout=None, allow_errors=True, resources={"metadata": {"path": str(notebook.parent)}}
+    )
+    start = time.perf_counter()
+    client.execute(env=environment)
+    seconds = time.perf_counter() - start
+    outputs = [output for cell in content.cells for output in cell.get("outputs", ())]
+    return Ordinary(seconds, sum(output.output_type == "error" for output in outputs))
+
+
+def run_class(bench: Bench) -> dict[str, Ordinary]:
+    """Every member's notebook, one after the other."""
+    place = prepare(bench)
+    subprocess.run([sys.executable, "-c", IMPORTS], env=place.environment, check=False)  # so that no disk is cold
+    found = {}
+    for member in bench.members():
+        found[member.name] = run(notebook_of(place.students / member.name), place.environment)
+        print(f"  nbclient: {member.name} {found[member.name].seconds:.1f} s", flush=True)
+    return found
+
+
+def _digits(bench: Bench, root: Path) -> None:
+    """The digits as torchvision keeps them after a download."""
+    raw = root / "MNIST" / "raw"
+    raw.parent.mkdir(parents=True)
+    raw.symlink_to(inside.world(bench, TaskId.MNIST_CLASSIFICATION).training_dir / "mnist", target_is_directory=True)

@@ -1,0 +1,20 @@
+"""(d): what the probe costs a training loop, by task."""
+
+from benchmarks import probe_overhead
+from benchmarks.bench import Bench, Section
+from benchmarks.table import seconds
+
+ROUNDS, QUICK_ROUNDS = 9, 1
+
+
+def measure(bench: Bench) -> Section:
+    """The same loops with and without the probe, by turns."""
+    found = probe_overhead.measure(QUICK_ROUNDS if bench.quick else ROUNDS)
+    rows = [
+        (probe_overhead.TEXT[name], seconds(one.plain_s), seconds(one.watched_s), f"{100 * (one.ratio - 1):+.1f}%")
+        for name, one in found.items()
+    ]
+    figures = {
+        name: {"plain_s": one.plain_s, "watched_s": one.watched_s, "ratio": one.ratio} for name, one in found.items()
+    }
+    return Section("d", "What the probe costs a training loop", ("loop", "without", "with", "more"), rows, figures)
