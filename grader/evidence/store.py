@@ -26,6 +26,7 @@ from grader.intake.submission import TaskFile
 from grader.limits import MAX_ARRAY_BYTES, MAX_ARRAYS, MIB, RunLimits
 
 DOCUMENT = "evidence.json"
+ATTEMPTS = 50  # to put a run in place while others do the same
 MAX_DOCUMENT = 64 * MIB  # cells with their tracebacks included
 NAME = re.compile(r"[a-z_]{1,40}")
 ARRAYS = "arrays.json"  # SHA-256 of every array file, so that a lost or damaged one is noticed
@@ -55,13 +56,20 @@ def save(evidence: Evidence, folder: Path) -> None:
 
 
 def _put_in_place(made: Path, folder: Path) -> None:
-    if not folder.exists():
-        os.replace(made, folder)
-        return
+    """Move ``made`` to ``folder`` in place of what is there. Other graders may do the same at once: one wins."""
     old = made.with_name(made.name + ".old")
-    os.replace(folder, old)
-    os.replace(made, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    for attempt in range(ATTEMPTS):
+        try:
+            os.replace(made, folder)
+            return
+        except OSError:  # there is one already, most often
+            if attempt == ATTEMPTS - 1:
+                raise
+        try:
+            os.replace(folder, old)
+        except FileNotFoundError:  # another has just taken it away
+            continue
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def load(folder: Path) -> Evidence:

@@ -1,5 +1,6 @@
 """Evidence comes back from disk as it was, whole or not at all; a run's key changes with all it depends on."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,3 +96,21 @@ def test_the_key_changes_with_everything_a_run_depends_on() -> None:
     ]
     assert len(set(keys)) == len(keys)
     assert run_key(file, "ada", world="w", isolation="bubblewrap") == keys[0]
+
+
+def test_graders_share_a_store(tmp_path: Path) -> None:
+    """Many that keep the same run and runs of their own at once: each is there afterwards, whole, and nothing else."""
+    keys = ["aa" + "0" * 62, *(f"bb{number:062d}" for number in range(4))]
+    store = tmp_path / "store"
+
+    def grader(number: int) -> None:
+        for _ in range(5):
+            for key in (keys[0], keys[1 + number]):
+                kept.keep(store, key, evidence(key[:2] + str(number)))
+
+    with ThreadPoolExecutor(4) as executor:
+        list(executor.map(grader, range(4)))
+    found = [kept.recall(store, key) for key in keys]
+    assert [run.document.student[:2] for run in found if run is not None] == ["aa", "bb", "bb", "bb", "bb"]
+    assert sorted(path.name for path in store.glob("*/*")) == sorted(keys)
+    assert not list(store.glob("*/.*"))
