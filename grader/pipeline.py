@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grader import devices, execute, predictions, rubric, tasks
+from grader import devices, execute, predictions, tasks
 from grader.batch import Job, run_jobs
 from grader.batch.forecast import Outlook, order
 from grader.checks import Context
@@ -192,8 +192,8 @@ def prepare(settings: Settings, wanted: set[TaskId]) -> None:
     choose(settings.isolation)
     for task in sorted(wanted):
         world = world_for(task, settings)
-        _load_rubric(task, settings)
-        _load_calibration(task, stand_in=world.stand_in)
+        rubric_for(task, settings)
+        calibration_for(task, stand_in=world.stand_in)
 
 
 @contextmanager
@@ -271,8 +271,8 @@ def _sparing(work: Work, world: World) -> Sparing:
     settings, task = work.settings, work.file.task
     if settings.full:
         return FULL
-    calibration = _load_calibration(task, stand_in=world.stand_in)
-    budget, stand_ins = _load_rubric(task, settings).budget, stand_ins_for(settings)
+    calibration = calibration_for(task, stand_in=world.stand_in)
+    budget, stand_ins = rubric_for(task, settings).budget, stand_ins_for(settings)
     return spared(world, calibration, budget, limits=settings.limits, stand_ins=stand_ins)
 
 
@@ -284,9 +284,9 @@ def mark_evidence(evidence: Evidence, world: World, settings: Settings) -> TaskR
         world=world,
         predictions=predictions.resolve(world, evidence),
         spec=tasks.get(task),
-        calibration=_load_calibration(task, stand_in=world.stand_in),
+        calibration=calibration_for(task, stand_in=world.stand_in),
     )
-    return mark(context, _load_rubric(task, settings))
+    return mark(context, rubric_for(task, settings))
 
 
 def grade_file(work: Work) -> TaskReport:
@@ -303,14 +303,6 @@ def draw_file(work: Work) -> Drawn:
     report = grade_file(work)
     section = render_section(report, reference_curves().get(work.file.task), place=work.place)
     return Drawn(TaskReport(result=report.result), section)
-
-
-def _load_rubric(task: TaskId, settings: Settings) -> rubric.Rubric:
-    return rubric_for(task, settings)
-
-
-def _load_calibration(task: TaskId, *, stand_in: bool) -> rubric.Calibration:
-    return calibration_for(task, stand_in=stand_in)
 
 
 def _with_note(evidence: Evidence, note: str) -> Evidence:

@@ -209,7 +209,7 @@ def known_worlds(worlds):
     """Worlds, rubrics and calibrations are the same for all examples, so each is made once."""
     WORLDS.update(worlds)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_load_rubric", "_load_calibration"):
+        for name in ("rubric_for", "calibration_for"):
             patch.setattr(pipeline, name, once(getattr(pipeline, name)))
         yield
 
