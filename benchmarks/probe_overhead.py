@@ -1,7 +1,8 @@
 """What the probe costs a training loop: processor time with it over processor time without, by task.
 
-``python -m benchmarks.probe_overhead``. Two processes, one of them watched, train the same loops by turns, so that both
-see the same state of the machine; the ratio is the median over the rounds. Each uses one thread.
+``python -m benchmarks.probe_overhead``. Two processes, one of them watched, train the same loops by turns, both with
+the variables of a kernel, so with one thread each. They take turns after every epoch, and each pair of neighbours gives
+a ratio: what else a machine does changes from second to second, and falls on both of a pair.
 """
 
 import os
@@ -9,20 +10,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from grader.execute import environment
+
 ROOT = Path(__file__).resolve().parents[1]
-EPOCHS = {
-    "species_rows": 12,
-    "mass_rows": 12,
-    "species_tensors": 30,
-    "digits_cnn": 4,
-    "digits_mobilenet": 1,
-    "ellipse_cnn": 2,
-}
 TEXT = {
     "species_rows": "1 species, rows of a table",
     "mass_rows": "2 mass, rows of a table",
@@ -35,7 +29,7 @@ TEXT = {
 
 @dataclass(frozen=True)
 class Overhead:
-    """Processor seconds of one block of a loop without and with the probe (medians), and the median of their ratios."""
+    """Processor seconds of one epoch without and with the probe (medians), and the median of the pairs' ratios."""
 
     plain_s: float
     watched_s: float
@@ -46,10 +40,10 @@ class Arm:
     """A process that trains on demand."""
 
     def __init__(self, *arguments: str) -> None:
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
         command = [sys.executable, "-m", "benchmarks.training_loops", *arguments]
+        variables = {**os.environ, **environment("cpu")}
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **threads}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, cwd=ROOT, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def seconds(self, name: str, epochs: int) -> float:
@@ -65,20 +59,26 @@ class Arm:
         self._process.communicate()
 
 
-def measure(rounds: int = 9, epochs: Mapping[str, int] = EPOCHS) -> dict[str, Overhead]:
-    """Overheads by loop; one further round, the first, is thrown away."""
+def measure(each_s: float = 40.0) -> dict[str, Overhead]:
+    """Overheads by loop; each loop is trained for so many seconds."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "grader" / "probe", Path(folder) / "grader_probe")
         plain, watched = Arm(), Arm(folder)
         try:
-            return {name: _compare(plain, watched, (name, count), rounds) for name, count in epochs.items()}
+            return {name: _compare(plain, watched, name, each_s) for name in TEXT}
         finally:
             plain.close()
             watched.close()
 
 
-def _compare(plain: Arm, watched: Arm, work: tuple[str, int], rounds: int) -> Overhead:
-    pairs = [(plain.seconds(*work), watched.seconds(*work)) for _ in range(rounds + 1)][1:]
+def _compare(plain: Arm, watched: Arm, name: str, each_s: float) -> Overhead:
+    for arm in (plain, watched):
+        arm.seconds(name, 2)
+    pairs: list[tuple[float, float]] = []
+    while sum(map(sum, pairs)) < each_s:
+        first, second = (plain, watched) if len(pairs) % 2 else (watched, plain)
+        found = {arm: arm.seconds(name, 1) for arm in (first, second)}
+        pairs.append((found[plain], found[watched]))
     ratio = median(after / before for before, after in pairs)
     return Overhead(median(p[0] for p in pairs), median(p[1] for p in pairs), ratio)
 

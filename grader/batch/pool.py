@@ -11,6 +11,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
@@ -28,10 +29,7 @@ def pool(workers: int, started: Started | None = None) -> Iterator[Executor]:
 
     ``started`` is called in a thread of its own. However the context is left, running jobs have ended by then.
     """
-    context = multiprocessing.get_context("forkserver" if FORKS else "spawn")
-    if FORKS:
-        context.set_forkserver_preload(["grader.batch.preloaded"])
-        _note_socket()
+    context = _context()
     reader, writer = context.Pipe(duplex=False)
     listener = threading.Thread(target=_listen, args=(reader, started), daemon=True)
     line = None if started is None else writer
@@ -44,6 +42,25 @@ def pool(workers: int, started: Started | None = None) -> Iterator[Executor]:
         writer.close()
         listener.join()
         reader.close()
+
+
+def warm_up() -> None:
+    """Start the server that workers are forked from, which imports for seconds while this process reads submissions."""
+    if FORKS:
+        from multiprocessing import forkserver
+
+        with away():
+            _context()
+            forkserver.ensure_running()
+
+
+def _context() -> BaseContext:
+    if not FORKS:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["grader.batch.preloaded"])
+    _note_socket()
+    return context
 
 
 def _listen(reader: "Connection[bytes, bytes]", started: Started | None) -> None:

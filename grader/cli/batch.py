@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grader.batch.pool import warm_up
 from grader.cli.common import (
     DEFAULT_KEY,
     DataOption,
@@ -69,6 +70,7 @@ def batch(
     Every run is kept: the same command again goes on where it was interrupted, and runs only what is new or changed.
     A submission that cannot be read or run costs itself a status, never the run. Exit codes as for check.
     """
+    warm_up()
     from grader import pipeline
     from grader.cli import classes
     from grader.tasks.data import cache_dir

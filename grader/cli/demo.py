@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 
+from grader.batch.pool import warm_up
 from grader.cli.common import DataOption, FullOption, IsolationOption, JsonOption, WorkersOption, exits
 from grader.types import Isolation
 
@@ -26,6 +27,7 @@ def demo(
     full: FullOption = False,
 ) -> None:
     """Mark eight bundled submissions: all four tasks, good, half finished and wrong. Takes a few minutes."""
+    warm_up()
     from grader import intake, pipeline
     from grader.cli import classes
 

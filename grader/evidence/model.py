@@ -164,7 +164,7 @@ class EpisodeClaim(Record):
     detached_backwards: Count = 0  # backward from a loss with no path to the optimiser's parameters
     weight_change: Finite | None = None  # relative L2 change over all its parameters, first step to the end
     batch_sizes: Annotated[list[Count], Field(max_length=16)] = []  # distinct, most frequent first
-    distinct_batches: Count = 0  # distinct first-rows seen (capped at 4096)
+    distinct_batches: Count = 0  # distinct first-rows seen (capped at 256)
     samples: Count = 0
     non_finite_losses: Count = 0
     first_cell: Count | None = None  # ordinal among the executed code cells, from 0

@@ -8,6 +8,7 @@ lines).
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grader.predictions.image_map import channels_first
 from grader.predictions.model import NotProven, Numbers
@@ -64,7 +65,7 @@ def _whole_levels(stack: Recorded, scale: tuple[float, ...], offset: tuple[float
 def shown(inputs: Recorded) -> Numbers:
     """Parameters (n, 4) in pixels of the ellipses that the images show; NaN for an image that is not two-coloured."""
     _, stack = channels_first(inputs)
-    return np.array([_parameters(image.astype(np.float64)) for image in stack]).reshape(len(stack), 4)
+    return np.array([_parameters(image.astype(np.float32)) for image in stack]).reshape(len(stack), 4)
 
 
 def _usual_scalings() -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
@@ -76,7 +77,7 @@ def _usual_scalings() -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
     return [same(1 / LEVELS, 0.0), same(1.0, 0.0), same(2 / LEVELS, -1.0), imagenet, half, same(1 / 256.0, 0.0)]
 
 
-def _parameters(image: Numbers) -> list[float]:
+def _parameters(image: NDArray[np.float32]) -> list[float]:
     inside = np.any(np.abs(image - image[:, :1, :1]) > 1e-9, axis=0)
     if not inside.any() or np.ptp(image[:, inside], axis=1).max() > ONE_COLOUR * max(1e-12, float(np.ptp(image))):
         return [np.nan] * 4

@@ -1,6 +1,7 @@
 """Counts what happened around the steps of one optimiser on one model."""
 
 from collections import Counter
+from itertools import islice
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from .tensors import finite
 
 MAX_SNAPSHOT = 50_000_000  # numbers of weights that are copied at the first step
 WATCHED_GRADIENTS = 4  # parameters whose gradients are compared between a step and the next backward
-MAX_BATCHES = 4_096
+MAX_BATCHES = 256
+HEAD = 256  # numbers by which a batch is known again
 GRADIENT_CHECKS = frozenset({0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512})
 
 
@@ -64,8 +66,8 @@ class Episode:
         """Remember the gradients that a step has used up."""
         self.counts["steps"] += 1
         self.last_cell = cell
-        held = [p for p in self.parameters() if p.grad is not None]
-        self._after_step = [(p, p.grad, p.grad._version) for p in held[:WATCHED_GRADIENTS] if p.grad is not None]
+        held = islice((p for p in self.parameters() if p.grad is not None), WATCHED_GRADIENTS)
+        self._after_step = [(p, p.grad, p.grad._version) for p in held if p.grad is not None]
 
     def before_backward(self) -> None:
         """Count a backward pass that adds to gradients which a step has already used."""
@@ -82,8 +84,7 @@ class Episode:
         self.batch_sizes[int(inputs.shape[0])] += 1
         self.counts["samples"] += int(inputs.shape[0])
         if len(self.batches) < MAX_BATCHES and inputs.numel():
-            head = inputs.detach().reshape(-1)[:256].double()
-            self.batches.add((int(inputs.shape[0]), float(head.sum())))
+            self.batches.add((int(inputs.shape[0]), _head_sum(inputs.detach())))
 
     def change(self) -> tuple[float | None, dict[str, float | None]]:
         """Relative L2 change of the weights since the first step: over all, and by parameter."""
@@ -100,3 +101,12 @@ class Episode:
             moved += difference**2
             size += norm**2
         return (finite((moved / size) ** 0.5) if size else None), by_name
+
+
+def _head_sum(inputs: torch.Tensor) -> float:
+    """The sum of the first 256 numbers, in whatever order they come."""
+    rows = -(-HEAD // max(1, inputs.numel() // inputs.shape[0]))
+    head = inputs[:rows].reshape(-1)[:HEAD]
+    if head.device.type == "cpu" and head.dtype is torch.float32:
+        return float(head.numpy().sum(dtype="f8"))  # a third of the time that torch takes for so few numbers
+    return float(head.double().sum())

@@ -2,6 +2,7 @@
 
 import gc
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
@@ -54,10 +55,10 @@ class Forward:
     def loss(self) -> float | None:
         """The loss of this batch, if one was computed."""
         if len(self.losses) == 1:
-            return self.losses[0].number()
+            return self.losses[0].number
         if self.root_loss is not None:
             return finite(self.root_loss)
-        return self.losses[-1].number() if self.losses else None
+        return self.losses[-1].number if self.losses else None
 
 
 @dataclass
@@ -70,8 +71,11 @@ class LossCall:
     value: Tensor
     reduction: str
 
+    @cached_property
     def number(self) -> float | None:
         """Its mean, or None if that is not finite."""
+        if self.value.numel() == 1:
+            return finite(self.value)
         return finite(self.value.float().mean()) if self.value.numel() else None
 
 

@@ -149,7 +149,7 @@ def _outermost(module: nn.Module, original: Callable[..., Any], args: Any, kwarg
         STATE.depth = 0
         if held:
             STATE.shortening.put_back(held)
-    if next(module.parameters(), None) is not None:
+    if id(module) in STATE.models or next(module.parameters(), None) is not None:
         _note_forward(module, args, kwargs, outputs)
     return outputs
 

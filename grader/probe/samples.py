@@ -10,6 +10,8 @@ from .tensors import RowHasher, keep, row_numel
 TABLE_WIDTH = 256  # numbers per row up to which a batch counts as tabular
 TABLE_ROWS = 1_024
 IMAGE_ROWS = 64
+LARGE_WIDTH = 8_192  # numbers per row of a large image
+LARGE_ROWS = 32
 QUIET_BATCHES = 64  # batches without a new row after which a training sample is complete
 HASHED_ROWS = 40_000
 PARTS = ("inputs", "outputs", "loss_inputs", "targets")
@@ -23,14 +25,19 @@ class Sample:
         self._fresh = fresh
         self._hasher = RowHasher()
         self._kept: list[dict[str, Tensor | None]] = []  # of the most telling pass before this one
+        self._hashed: list[list[int] | None] = []  # fingerprints of each of ``_rows`` that is a whole batch
+        self._kept_hashes: list[list[int] | None] = []
         self._rows: list[dict[str, Tensor | None]] = []
         self.clear()
         self.hashes: set[int] = set()
 
     def clear(self) -> None:
         """Start over; the rows so far stay at hand in case the new ones say less."""
-        self._kept = self._most_telling()
+        rows = self._most_telling()
+        self._kept_hashes = self._hashed if rows is self._rows else self._kept_hashes
+        self._kept = rows
         self._rows = []
+        self._hashed = []
         self._count = 0
         self._seen: set[int] = set()
         self._quiet = 0
@@ -48,10 +55,10 @@ class Sample:
         """Take a batch; tensors whose first dimension is not the batch's are left out."""
         if inputs.dim() == 0 or inputs.shape[0] == 0 or outputs.dim() == 0 or outputs.shape[0] != inputs.shape[0]:
             return
-        hashes = self._hasher(inputs)
+        hashes, again = self._hash(inputs)
         if len(self.hashes) < HASHED_ROWS:
             self.hashes.update(hashes)
-        limit = TABLE_ROWS if row_numel(inputs) <= TABLE_WIDTH else IMAGE_ROWS
+        limit = _limit(row_numel(inputs))
         index = list(range(len(hashes))) if self._fresh else [i for i, h in enumerate(hashes) if h not in self._seen]
         index = index[: max(0, limit - self._count)]
         if not index:
@@ -64,8 +71,21 @@ class Sample:
         row: dict[str, Tensor | None] = {}
         for name, value in zip(PARTS, (inputs, outputs, loss_inputs, targets), strict=True):
             fits = value is not None and value.dim() > 0 and value.shape[0] == inputs.shape[0]
-            row[name] = None if value is None or not fits else (keep(value) if whole else keep(value)[index])
+            if name == "inputs" and whole and again is not None:
+                row[name] = again
+            else:
+                row[name] = None if value is None or not fits else (keep(value) if whole else keep(value)[index])
         self._rows.append(row)
+        self._hashed.append(hashes if whole else None)
+
+    def _hash(self, inputs: Tensor) -> tuple[list[int], Tensor | None]:
+        """Fingerprints of the rows, and the copy of the same inputs that the pass before kept at this place, if any."""
+        place = len(self._rows)
+        known = self._kept_hashes[place] if place < len(self._kept_hashes) else None
+        before = self._kept[place]["inputs"] if known is not None else None
+        if known is None or before is None or not _equal(before, inputs):
+            return self._hasher(inputs), None
+        return known, before
 
     def _most_telling(self) -> list[dict[str, Tensor | None]]:
         """The latest rows, unless the ones before were more, or came with a loss: a look at one batch says less."""
@@ -87,6 +107,18 @@ class Sample:
         """Some inputs, for tracing the model."""
         rows = self._most_telling()
         return rows[0]["inputs"][:count] if rows and rows[0]["inputs"] is not None else None
+
+
+def _equal(kept: Tensor, inputs: Tensor) -> bool:
+    same = kept.dtype is inputs.dtype and kept.shape == inputs.shape and inputs.device.type == "cpu"
+    return same and torch.equal(kept, inputs)
+
+
+def _limit(width: int) -> int:
+    """How many rows of so many numbers are kept."""
+    if width <= TABLE_WIDTH:
+        return TABLE_ROWS
+    return IMAGE_ROWS if width <= LARGE_WIDTH else LARGE_ROWS
 
 
 def _worth(rows: list[dict[str, Tensor | None]]) -> tuple[int, int]:

@@ -28,11 +28,10 @@ def first_tensor(value: Any) -> Tensor | None:
 
 def keep(value: Tensor, rows: int | None = None) -> Tensor:
     """A detached copy on the CPU of the first ``rows`` rows, outside autograd and inference mode."""
-    with torch.no_grad():
-        part = value.detach()
-        if rows is not None and part.dim() > 0:
-            part = part[:rows]
-        return part.to("cpu", copy=True)
+    part = value.detach()
+    if rows is not None and part.dim() > 0:
+        part = part[:rows]
+    return part.clone() if part.device.type == "cpu" else part.to("cpu", copy=True)
 
 
 def row_numel(value: Tensor) -> int:
@@ -51,7 +50,7 @@ class RowHasher:
         """``batch`` (n, ...) -> n integers. Rows that differ only below float32 precision count as equal."""
         flat = batch.detach().reshape(batch.shape[0], -1)
         index, weights = self._plan(flat.shape[1])
-        picked = flat[:, index.to(flat.device)].to("cpu", torch.float64)
+        picked = flat.index_select(1, index.to(flat.device)).to("cpu", torch.float64)
         sums: list[float] = torch.nan_to_num(picked @ weights).tolist()
         return [round(total * 1e5) for total in sums]
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -241,8 +242,13 @@ def _masks(base: Path, inside: str, names: tuple[str, ...]) -> dict[Path, Path]:
 
 def _other_copies(base: Path) -> dict[Path, Path]:
     """Files of other packages that hold the penguin table too, each mapped to an empty file."""
+    return dict.fromkeys(_installed_copies(), base / "masks" / NOTHING)
+
+
+@lru_cache(maxsize=1)
+def _installed_copies() -> list[Path]:
     found = (path for place in installed.site_folders() for pattern in OTHER_COPIES for path in place.glob(pattern))
-    return {path.resolve(): base / "masks" / NOTHING for path in found if path.is_file()}
+    return [path.resolve() for path in found if path.is_file()]
 
 
 def _digest(base: Path, *kinds: str) -> str:
