@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 BENCH ?=
+VALIDITY ?=
 
 .DELETE_ON_ERROR:
-.PHONY: demo test hostile bench lint types clean
+.PHONY: demo test hostile validity bench lint types clean
 
 # Installs once, and again only when pyproject.toml changes: everything below works offline from then on.
 $(STAMP): pyproject.toml
@@ -25,6 +26,10 @@ test: $(STAMP)
 # The class of attackers alone: it is marked by four workers of its own, so its tests do not run beside others.
 hostile: $(STAMP)
 	$(BIN)/python -m pytest tests/hostile
+
+# A class whose mistakes are known, about half an hour: docs/marking.md. A part: make validity VALIDITY="--only species"
+validity: $(STAMP)
+	$(BIN)/python -m tests.validity --out reports/validity $(VALIDITY)
 
 # Ratios against plain nbclient and more, about an hour: docs/performance.md. A part: make bench BENCH="c e --quick"
 bench: $(STAMP)
