@@ -20,6 +20,7 @@ SELF_CHECK = "A self-check: the final mark may use other held-out data."
 MAX_CLASSES = 20
 FEW_CLASSES = 5
 HEAT_STEPS = 8
+FEW_ITEMS = 500
 _GAUGE_BASELINE, _GAUGE_REFERENCE = 12.0, 84.0  # where the anchors stand on a scale from 0 to 100
 
 
@@ -224,9 +225,15 @@ def _gauge(held: HeldOutResult, task: TaskId) -> GaugeView:
         baseline_at=_GAUGE_BASELINE,
         reference_at=_GAUGE_REFERENCE,
         verdict=_verdict(held, relative),
-        source=f"Measured on {held.n:,} {kept} {noun}, {_METHODS[held.method]}.",
+        source=f"Measured on {held.n:,} {kept} {noun}, {_METHODS[held.method]}. {_certainty(held, noun)}",
         others=[(_metric(name), measured(v, name, _other_unit(name, held.unit))) for name, v in held.others.items()],
     )
+
+
+def _certainty(held: HeldOutResult, noun: str) -> str:
+    low, high = (measured(end, held.metric, held.unit) for end in (held.low, held.high))
+    begin = f"So few {noun} leave room: on" if held.n < FEW_ITEMS else "On"
+    return f"{begin} all others like them it is most likely {low} to {high} (95 % interval)."
 
 
 def _metric(name: str) -> str:
@@ -256,7 +263,11 @@ def _curve_caption(report: TaskReport, *, known_reference: bool) -> str:
     name = _LOSSES.get(curve.loss, clean_text(curve.loss, lines=False, limit=60)) or "Loss"
     if curve.baseline is None or curve.baseline <= 0:
         return f"{name}. Its naive baseline is not known, so it cannot be put beside the reference solution's."
-    beside = " The dashed line is the reference solution's." if known_reference else ""
+    beside = (
+        " The dashed line is the reference solution's, the area around it what other seeds do to it."
+        if known_reference
+        else ""
+    )
     relative = f"{name} divided by that of the best constant answer ({number(curve.baseline)})"
     return f"{relative}: below 1 the model has learnt from its inputs.{beside}"
 

@@ -15,7 +15,21 @@ from grader.cli.main import app
 from grader.errors import DataUnavailable, EvidenceError, SandboxUnavailable
 from grader.types import TaskId, TaskStatus
 
-COMMANDS = ["check", "batch", "calibrate", "demo", "doctor", "data", "data fetch", "data status", "tasks", "schema"]
+COMMANDS = [
+    *(
+        "check",
+        "batch",
+        "calibrate",
+        "demo",
+        "doctor",
+        "data",
+        "data fetch",
+        "data status",
+        "explain",
+        "tasks",
+        "schema",
+    )
+]
 
 
 def schema() -> dict:
