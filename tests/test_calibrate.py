@@ -22,10 +22,8 @@ def manner(name: str = REFERENCE, level: float = 300.0, made: Made | None = None
 
 def test_the_level_is_the_worst_run_or_two_standard_deviations_below_the_mean():
     assert lower_end([0.9, 0.9, 0.9, 0.5], higher_is_better=True) == pytest.approx(0.4)
-    assert lower_end([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.9], higher_is_better=True) == pytest.approx(
-        0.9, 0.04
-    )
-    assert lower_end([100.0, 120.0], higher_is_better=False) == pytest.approx(110 + 2 * 200**0.5)
+    assert lower_end([1.0] * 99 + [0.9], higher_is_better=True) == 0.9
+    assert lower_end([100.0, 120.0], higher_is_better=False) == pytest.approx(110 + 2 * 200**0.5, rel=1e-5)
     assert lower_end([5.0], higher_is_better=False) == 5.0
 
 

@@ -1,5 +1,7 @@
 """Every check is explained; a file that does not is refused by file, line and key."""
 
+import json
+
 import pytest
 import yaml
 
@@ -22,7 +24,7 @@ def changed(tmp_path):
 
     def load(change):
         change(texts)
-        (tmp_path / FILE).write_text(yaml.safe_dump(texts), encoding="utf-8")
+        (tmp_path / FILE).write_text(json.dumps(texts, indent=1), encoding="utf-8")
         return load_explanations(tmp_path)
 
     return load
