@@ -65,7 +65,7 @@ def calibrate(
     settings = pipeline.Settings(isolation=isolation, device=device, data_dir=data_dir, store=cache_dir() / "runs")
     crew = classes.Crew(workers, device_jobs).choice(device)
     (found,) = intake.read_path(solution or resources.reference_solutions_dir(), task=task)
-    for file in found.files:
+    for file in [file for file in found.files if solution is not None or stage.is_reference(file)]:
         say(err_console(), f"Running {file.path.name} ({file.task}) {seeds} times with {crew.workers} workers.")
         outlook = Outlook(expected_seconds(file.task, stand_in=False))
         with narrator(err_console(), [outlook] * seeds, crew.workers) as progress:
