@@ -168,8 +168,3 @@ def _lines(content: dict[str, Any], margin: int) -> str:
 
 def _rounded(value: float, digits: int = EXACT) -> float:
     return float(f"{value:.{digits}g}")
-
-
-def is_reference(file: TaskFile) -> bool:
-    """Whether a file is its task's reference solution by name; others beside it show that a module does as well."""
-    return file.path.name == f"{tasks.get(file.task).file_stem}.ipynb"

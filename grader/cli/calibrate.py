@@ -1,7 +1,7 @@
 """``grader calibrate``: measures solutions that are known to be right anew; for maintainers, in a checkout."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,10 @@ from grader.cli.common import (
 )
 from grader.errors import UsageError
 from grader.limits import DEVICE_JOBS
-from grader.types import Device, Isolation
+from grader.types import Device, Isolation, TaskId
+
+if TYPE_CHECKING:
+    from grader.intake.submission import TaskFile
 
 EXAMPLES = """\b
 Examples:
@@ -53,7 +56,7 @@ def calibrate(
     """
     warm_up()
     from grader import calibrate as stage
-    from grader import intake, pipeline, resources
+    from grader import pipeline, resources, tasks
     from grader.batch.forecast import Outlook
     from grader.cli import classes
     from grader.cli.narrate import narrator
@@ -64,10 +67,24 @@ def calibrate(
         raise UsageError("--manner NAME and --solution FILE go together: a further way of solving a task has a name.")
     settings = pipeline.Settings(isolation=isolation, device=device, data_dir=data_dir, store=cache_dir() / "runs")
     crew = classes.Crew(workers, device_jobs).choice(device)
-    (found,) = intake.read_path(solution or resources.reference_solutions_dir(), task=task)
-    for file in [file for file in found.files if solution is not None or stage.is_reference(file)]:
+    references = [
+        resources.reference_solutions_dir() / f"{spec.file_stem}.ipynb"
+        for spec in tasks.TASKS.values()
+        if task in (None, spec.id)
+    ]
+    for path in [solution] if solution is not None else references:
+        file = _only_file(path, task)
         say(err_console(), f"Running {file.path.name} ({file.task}) {seeds} times with {crew.workers} workers.")
         outlook = Outlook(expected_seconds(file.task, stand_in=False))
         with narrator(err_console(), [outlook] * seeds, crew.workers) as progress:
-            path: Path = stage.calibrate(stage.Plan(file, settings, seeds, crew.workers, manner), progress)
-        say(out_console(), str(path))
+            written: Path = stage.calibrate(stage.Plan(file, settings, seeds, crew.workers, manner), progress)
+        say(out_console(), str(written))
+
+
+def _only_file(path: Path, task: TaskId | None) -> "TaskFile":
+    from grader import intake
+
+    files = [file for submission in intake.read_path(path, task=task) for file in submission.files]
+    if len(files) != 1:
+        raise UsageError(f"{path} holds {len(files)} files that can be measured; name the one notebook or module.")
+    return files[0]
