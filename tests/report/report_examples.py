@@ -210,7 +210,15 @@ def digits_task(images: Sequence[bytes] = ()) -> TaskReport:
         notes=["Stand-in digits (scikit-learn) were used, not MNIST."],
         model=ModelResult(parameters=1_528_106, layers=[f"Conv2d(16, 16) number {i}" for i in range(55)]),
         held_out=HeldOutResult(
-            metric="accuracy", value=0.962, unit="", baseline=0.114, reference=0.95, method=Method.PREDICT, n=1000
+            metric="accuracy",
+            value=0.962,
+            unit="",
+            baseline=0.114,
+            reference=0.95,
+            method=Method.PREDICT,
+            n=1000,
+            low=0.9,
+            high=0.99,
         ),
     )
     return TaskReport(result=result, curve=curve(2.3, 0.12, baseline=2.303), pictures=pictures)
