@@ -2,8 +2,10 @@
 
 import pytest
 
+from grader import pipeline
 from grader.grade.model import HeldOutResult, TaskReport, TaskResult, Timing
 from grader.grade.repeats import is_borderline, median_run
+from grader.settings import Settings
 from grader.types import Method, TaskId, TaskStatus
 
 
@@ -73,3 +75,22 @@ def test_only_what_one_run_cannot_tell_is_borderline():
     assert is_borderline(run(89.0, certain=False))
     assert not is_borderline(run(89.0))
     assert not is_borderline(run(0.0, TaskStatus.HARNESS_ERROR))
+
+
+@pytest.mark.parametrize(
+    ("repeat", "borderline", "certain", "seeds"),
+    [(1, False, False, [5]), (3, False, True, [5, 6, 7]), (3, True, True, [5]), (3, True, False, [5, 6, 7])],
+)
+def test_a_file_is_run_again_with_the_next_seeds(monkeypatch, repeat, borderline, certain, seeds):
+    """With ``borderline`` only if the first run cannot tell."""
+    asked = []
+
+    def graded(work):
+        asked.append(work.settings.seed)
+        return run(80.0, certain=certain)
+
+    monkeypatch.setattr(pipeline, "_graded", graded)
+    settings = Settings(seed=5, repeat=repeat, borderline=borderline)
+    found = pipeline.grade_file(pipeline.Work("a", None, settings))
+    assert asked == seeds
+    assert len(found.result.repeats) == (len(seeds) if len(seeds) > 1 else 0)
