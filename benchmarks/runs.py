@@ -16,6 +16,9 @@ WATCHED = ROOT / "tests" / "hostile" / "watched.py"
 DONE = 0
 
 
+LONG_S = 3_600  # what the longest training of the class takes to its end on a slow machine, and more
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished ``grader batch``: wall seconds of the command, its results document, its store, what it said, and
@@ -68,5 +71,5 @@ def batch(bench: Bench, students: Path, options: Options) -> Run:
 def _words(bench: Bench, students: Path, options: Options) -> Sequence[str]:
     words = ["batch", str(students), "--store", str(options.store), "-j", str(options.workers)]
     words += ["--isolation", bench.isolation, "--device", "cpu"]
-    words += ["--full"] if options.full else []
+    words += ["--full", "--time-limit", str(LONG_S)] if options.full else []
     return [*words, *(["--data-dir", str(bench.data_dir)] if bench.data_dir is not None else [])]
