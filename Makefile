@@ -8,7 +8,7 @@ BENCH ?=
 VALIDITY ?=
 
 .DELETE_ON_ERROR:
-.PHONY: demo test hostile validity bench lint types clean
+.PHONY: demo test hostile validity bench figures lint types clean
 
 # Installs once, and again only when pyproject.toml changes: everything below works offline from then on.
 $(STAMP): pyproject.toml
@@ -34,6 +34,10 @@ validity: $(STAMP)
 # Ratios against plain nbclient and more, about an hour: docs/performance.md. A part: make bench BENCH="c e --quick"
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# The scoring curves in docs/marking.md, after a calibration.
+figures: $(STAMP)
+	$(BIN)/python docs/figures/scoring.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -25,20 +25,25 @@ def measure(bench: Bench) -> Section:
         further = marginal(sizes, [one.seconds for one in runs])
         for size, one, more in zip(sizes, runs, ["-", *(f"{m:.3f} s" for m in further)], strict=True):
             each = f"{one.seconds / size:.3f} s"
-            rows.append((kind, str(size), seconds(one.seconds), each, more, f"{one.peak_mib:.0f} MiB"))
+            rows.append((kind, str(size), seconds(one.seconds), each, more, *_memory(one)))
         figures[kind] = {
             "sizes": list(sizes),
             "seconds": [one.seconds for one in runs],
             "further_s": further,
             "growth": further[-1] / further[0],
             "peak_mib": [one.peak_mib for one in runs],
+            "server_mib": [one.server_mib for one in runs],
         }
-    header = ("submissions", "number", "all", "each", "further", "memory")
+    header = ("submissions", "number", "all", "each", "further", "memory", "server")
     changes = [
         f"{kind}: a further submission costs {times(of['growth'])} as much at the end as at the beginning."
         for kind, of in figures.items()
     ]
     return Section("f", "Time and memory as a class grows", header, rows, figures, [ABOUT, *changes])
+
+
+def _memory(run: Run) -> tuple[str, str]:
+    return f"{run.peak_mib:.0f} MiB", f"{run.server_mib:.0f} MiB" if run.server_mib else "-"
 
 
 def marginal(sizes: Sequence[int], taken: Sequence[float]) -> list[float]:

@@ -1,8 +1,9 @@
 """What the probe costs a training loop: processor time with it over processor time without, by task.
 
-``python -m benchmarks.probe_overhead``. Two processes, one of them watched, train the same loops by turns, both with
-the variables of a kernel, so with one thread each. They take turns after every epoch, and each pair of neighbours gives
-a ratio: what else a machine does changes from second to second, and falls on both of a pair.
+``python -m benchmarks.probe_overhead``. Three processes train the same loops by turns, all with the variables of a
+kernel, so with one thread each: one unwatched, one whose probe only observes, one with the probe as in a run, which
+remembers items as well. They take turns after every epoch, and neighbours give a ratio: what else a machine does
+changes from second to second, and falls on all of them.
 """
 
 import os
@@ -10,11 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from grader.execute import environment
+from grader.execute.sparing import REMEMBER_BYTES
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = {
@@ -29,11 +32,12 @@ TEXT = {
 
 @dataclass(frozen=True)
 class Overhead:
-    """Processor seconds of one epoch without and with the probe (medians), and the median of the pairs' ratios."""
+    """Processor seconds of one epoch without the probe (median); the median ratios to it of an epoch that is only
+    observed, and of one as in a run."""
 
     plain_s: float
-    watched_s: float
-    ratio: float
+    observed: float
+    run: float
 
 
 class Arm:
@@ -63,31 +67,32 @@ def measure(each_s: float = 40.0) -> dict[str, Overhead]:
     """Overheads by loop; each loop is trained for so many seconds."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "grader" / "probe", Path(folder) / "grader_probe")
-        plain, watched = Arm(), Arm(folder)
+        arms = [Arm(), Arm(folder, "0"), Arm(folder, str(REMEMBER_BYTES))]
         try:
-            return {name: _compare(plain, watched, name, each_s) for name in TEXT}
+            return {name: _compare(arms, name, each_s) for name in TEXT}
         finally:
-            plain.close()
-            watched.close()
+            for arm in arms:
+                arm.close()
 
 
-def _compare(plain: Arm, watched: Arm, name: str, each_s: float) -> Overhead:
-    for arm in (plain, watched):
-        arm.seconds(name, 2)
-    pairs: list[tuple[float, float]] = []
-    while sum(map(sum, pairs)) < each_s:
-        first, second = (plain, watched) if len(pairs) % 2 else (watched, plain)
-        found = {arm: arm.seconds(name, 1) for arm in (first, second)}
-        pairs.append((found[plain], found[watched]))
-    ratio = median(after / before for before, after in pairs)
-    return Overhead(median(p[0] for p in pairs), median(p[1] for p in pairs), ratio)
+def _compare(arms: Sequence[Arm], name: str, each_s: float) -> Overhead:
+    for arm in arms:
+        arm.seconds(name, 4)
+    rounds: list[list[float]] = []
+    while sum(map(sum, rounds)) < each_s:
+        order = arms if len(rounds) % 2 else list(reversed(arms))
+        found = {arm: arm.seconds(name, 1) for arm in order}
+        rounds.append([found[arm] for arm in arms])
+    plain, observed, run = zip(*rounds, strict=True)
+    ratios = [median(after / before for before, after in zip(plain, arm, strict=True)) for arm in (observed, run)]
+    return Overhead(median(plain), *ratios)
 
 
 def main() -> None:
     """Print a table."""
-    print(f"{'loop':50} {'without':>9} {'with':>9} {'ratio':>7}")
+    print(f"{'loop':50} {'without':>9} {'observed':>9} {'run':>9}")
     for name, found in measure().items():
-        print(f"{TEXT[name]:50} {found.plain_s:8.3f}s {found.watched_s:8.3f}s {found.ratio:7.3f}")
+        print(f"{TEXT[name]:50} {found.plain_s:8.3f}s {found.observed:9.3f} {found.run:9.3f}")
 
 
 if __name__ == "__main__":

@@ -16,16 +16,21 @@ WATCHED = ROOT / "tests" / "hostile" / "watched.py"
 DONE = 0
 
 
+LONG_S = 3_600  # what the longest training of the class takes to its end on a slow machine, and more
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished ``grader batch``: wall seconds of the command, its results document, its store, what it said, and
-    the most memory that its own processes outside of sandboxes took (0 if nobody looked)."""
+    the most memory (MiB) that its own processes outside of sandboxes took, and of these apart the server that warm
+    starts are forked from (0 if nobody looked)."""
 
     seconds: float
     document: dict[str, Any]
     store: Path
     said: str
     peak_mib: float = 0.0
+    server_mib: float = 0.0
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """The one task of each student."""
@@ -58,11 +63,13 @@ def batch(bench: Bench, students: Path, options: Options) -> Run:
     if watched["code"] != DONE:
         raise RuntimeError(f"grader batch ended with {watched['code']}: {done.stderr[-2000:]}")
     document = json.loads((out / "pages" / "results.json").read_text(encoding="utf-8"))
-    return Run(seconds, document, options.store, done.stderr, watched.get("peak_mib", 0.0))
+    return Run(
+        seconds, document, options.store, done.stderr, watched.get("peak_mib", 0.0), watched.get("forks_mib", 0.0)
+    )
 
 
 def _words(bench: Bench, students: Path, options: Options) -> Sequence[str]:
     words = ["batch", str(students), "--store", str(options.store), "-j", str(options.workers)]
     words += ["--isolation", bench.isolation, "--device", "cpu"]
-    words += ["--full"] if options.full else []
+    words += ["--full", "--time-limit", str(LONG_S)] if options.full else []
     return [*words, *(["--data-dir", str(bench.data_dir)] if bench.data_dir is not None else [])]

@@ -1,7 +1,8 @@
-"""Training loops as students write them, one function for each; run in a process of its own, with or without the probe.
+"""Training loops as students write them, one function for each; run in a process of its own, watched or not.
 
-``python -m benchmarks.training_loops [FOLDER]``: takes lines ``name epochs`` from its input, trains that long, and
-answers each with the processor seconds it took. FOLDER holds the probe as ``grader_probe``; without it nobody watches.
+``python -m benchmarks.training_loops [FOLDER BYTES]``: takes lines ``name epochs`` from its input, trains that long,
+and answers each with the processor seconds it took. FOLDER holds the probe as ``grader_probe``, which remembers so many
+BYTES of items; without it nobody watches.
 """
 
 import sys
@@ -141,14 +142,14 @@ LOOPS: dict[str, Callable[[], Callable[[], None]]] = {
 }
 
 
-def watch(folder: str) -> None:
-    """Install the probe as a run does, with nothing remembered and nothing stood in for."""
+def watch(folder: str, remember: int = 0) -> None:
+    """Install the probe as a run does, with nothing cut short and nothing stood in for."""
     sys.path.insert(0, folder)
     import grader_probe  # type: ignore[import-not-found]
 
-    out = tempfile.mkdtemp()
+    out, sparing = tempfile.mkdtemp(), {"remember_bytes": remember}
     places = dict.fromkeys(("work", "world", "heldout", "out"), out)
-    grader_probe.start({"task": "penguins-classification", "seed": 0, "threads": 1, **places})
+    grader_probe.start({"task": "penguins-classification", "seed": 0, "threads": 1, "sparing": sparing, **places})
 
 
 def commands() -> Iterator[tuple[str, int]]:
@@ -162,7 +163,7 @@ def main() -> None:
     """Train what is asked for until the input ends."""
     torch.set_num_threads(1)
     if sys.argv[1:]:
-        watch(sys.argv[1])
+        watch(sys.argv[1], int(sys.argv[2]))
     torch.manual_seed(0)
     built: dict[str, Callable[[], None]] = {}
     for name, epochs in commands():

@@ -17,9 +17,11 @@ from grader.evidence.kept import has, keep, recall
 from grader.evidence.store import run_key
 from grader.execute.discretion import discreet
 from grader.execute.sparing import FULL, Sparing, spared
+from grader.fit import misfit
 from grader.grade.failed import could_not_be_marked
 from grader.grade.grading import mark
 from grader.grade.model import StudentReport, TaskReport
+from grader.grade.repeats import is_borderline, median_run
 from grader.intake.submission import Submission, TaskFile
 from grader.report.html import Site, render_section
 from grader.sandbox.bubblewrap import Bubblewrap
@@ -112,7 +114,7 @@ def grade_submissions(
     done on ``KeyboardInterrupt``.
     """
     settings = settled(settings)
-    known = survey(submissions, settings, workers=workers) if outlooks is None else outlooks
+    known = survey(submissions, settings, workers=workers).outlooks if outlooks is None else outlooks
     work, tell = _work(submissions, settings), progress or _silent
     jobs = [Job(number, grade_file if site is None else draw_file, work[number]) for number in order(known)]
 
@@ -147,15 +149,24 @@ def _work(submissions: Sequence[Submission], settings: Settings) -> list[Work]:
     ]
 
 
-def survey(submissions: Sequence[Submission], settings: Settings, *, workers: int | Executor = 0) -> list[Outlook]:
-    """What is known of each file before anything is run: whether a run of it was kept, else what it will take.
+@dataclass(frozen=True)
+class Survey:
+    """What is known of each file before anything is run, and sentences on calibrations that do not fit what is in
+    use."""
+
+    outlooks: Sequence[Outlook]
+    misfits: Sequence[str] = ()
+
+
+def survey(submissions: Sequence[Submission], settings: Settings, *, workers: int | Executor = 0) -> Survey:
+    """Whether a run of each file was kept, else what it will take; and whether what it is measured by fits.
 
     Raises what ``GraderError`` hinders the whole. With ``workers`` one of them looks at the data, so that this process
     need not hold them.
     """
     settings = settled(settings)
     asked = settings, _work(submissions, settings)
-    found: list[Outlook] | GraderError | None = None
+    found: Survey | GraderError | None = None
     if workers == 0:
         found = _survey(asked)
     else:
@@ -164,19 +175,19 @@ def survey(submissions: Sequence[Submission], settings: Settings, *, workers: in
                 raise EnvironmentProblem(f"The class could not be looked through. {problem}")
     if isinstance(found, GraderError):
         raise found
-    return found or []
+    return found or Survey([])
 
 
-def _survey(asked: tuple[Settings, list[Work]]) -> list[Outlook] | GraderError:
+def _survey(asked: tuple[Settings, list[Work]]) -> Survey | GraderError:
     settings, work = asked
     try:
-        prepare(settings, {item.file.task for item in work})
+        misfits = prepare(settings, {item.file.task for item in work})
         isolation = choose(settings.isolation)[0].name
         by_task = sorted(range(len(work)), key=lambda number: work[number].file.task)
         found = {number: _outlook(work[number], isolation) for number in by_task}
     except GraderError as problem:
         return problem
-    return [found[number] for number in range(len(work))]
+    return Survey([found[number] for number in range(len(work))], misfits)
 
 
 def _outlook(work: Work, isolation: str) -> Outlook:
@@ -184,16 +195,22 @@ def _outlook(work: Work, isolation: str) -> Outlook:
     world = world_for(task, settings)
     looked_up = settings.store is not None and not settings.fresh
     kept = looked_up and settings.store is not None and has(settings.store, _key(work, world, isolation))
-    return Outlook(expected_seconds(task, stand_in=world.stand_in), group=task, kept=kept)
+    runs = 1 if settings.borderline else settings.repeat
+    return Outlook(runs * expected_seconds(task, stand_in=world.stand_in), group=task, kept=kept)
 
 
-def prepare(settings: Settings, wanted: set[TaskId]) -> None:
-    """Build the worlds and read the rubrics once, before any worker starts. Raises what ``GraderError`` hinders it."""
+def prepare(settings: Settings, wanted: set[TaskId]) -> list[str]:
+    """Build the worlds and read the rubrics once, before any worker starts; sentences on calibrations that do not fit.
+
+    Raises what ``GraderError`` hinders it.
+    """
     choose(settings.isolation)
+    found = []
     for task in sorted(wanted):
         world = world_for(task, settings)
         rubric_for(task, settings)
-        calibration_for(task, stand_in=world.stand_in)
+        found.append(misfit(calibration_for(task, stand_in=world.stand_in), world))
+    return [sentence for sentence in found if sentence]
 
 
 @contextmanager
@@ -290,7 +307,17 @@ def mark_evidence(evidence: Evidence, world: World, settings: Settings) -> TaskR
 
 
 def grade_file(work: Work) -> TaskReport:
-    """Run and mark one file. A failure of the grader becomes a result that says so, never a zero."""
+    """Run and mark one file, several times if that is asked for. A failure of the grader becomes a result that says so,
+    never a zero."""
+    settings, first = work.settings, _graded(work)
+    if settings.repeat <= 1 or (settings.borderline and not is_borderline(first)):
+        return first
+    later = range(settings.seed + 1, settings.seed + settings.repeat)
+    again = [(seed, _graded(replace(work, settings=replace(settings, seed=seed)))) for seed in later]
+    return median_run([(settings.seed, first), *again])
+
+
+def _graded(work: Work) -> TaskReport:
     try:
         evidence, world = run_file(work)
         return mark_evidence(evidence, world, work.settings)

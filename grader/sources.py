@@ -1,7 +1,6 @@
 """What marking reads beside the evidence: worlds, rubrics, calibrations; each is kept in this process for as long as
 the files it is made of stay as they are."""
 
-import math
 import statistics
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -107,13 +106,12 @@ def expected_seconds(task: TaskId, *, stand_in: bool) -> float:
 
 
 def reference_curves() -> Mapping[TaskId, ReferenceCurve]:
-    """Validation curves of the reference solutions in multiples of the naive baseline's loss, where measured."""
+    """Validation losses of the reference solutions in multiples of the naive baseline's, where measured."""
     curves = {}
     for task in TaskId:
-        measured = calibration_for(task, stand_in=False).curve
-        points = [(step, loss) for step, loss in measured.valid if math.isfinite(loss)]
-        if points:
-            curves[task] = ReferenceCurve(points=points)
+        first = calibration_for(task, stand_in=False).first
+        if first is not None and first.band.valid:
+            curves[task] = ReferenceCurve(points=first.band.valid)
     return curves
 
 

@@ -14,10 +14,11 @@ MAX_LINES, MAX_FUNCTION, MAX_POSITIONAL = 400, 50, 3
 ORDER = (
     ("_compat", "__init__"),
     ("types", "errors", "limits"),
-    ("devices", "resources"),
+    ("devices", "resources", "versions"),
     ("tasks",),
     ("intake",),
     ("rubric",),
+    ("fit",),
     ("sandbox",),
     ("evidence",),
     ("predictions",),

@@ -56,6 +56,10 @@ ACTIVATION_WORDS = (
     "maxpool",
 )
 LINEAR_TO_ROUNDING = 1e-6
+FAIR = (
+    "It reaches the held-out level for full marks all the same, and has those points; this criterion is only about the "
+    "kind of net that the task is there to try out."
+)
 UNRUN_SHARE = 0.75
 
 
@@ -76,7 +80,7 @@ def dense(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             params["linear_share"] if layers else 0.0,
             aim=DENSE_AIM,
             found=f"{count(len(layers), 'layer')} with weights and {count(hidden, 'hidden layer')}.",
-            gap=f"At least {params['min_layers']:g} layers with weights are expected.",
+            gap=_fairly(ctx, f"At least {params['min_layers']:g} layers with weights are expected."),
             next=(
                 "Draw the net on paper: inputs, hidden units, outputs. What does the net have between its inputs and "
                 "its outputs?"
@@ -87,7 +91,7 @@ def dense(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             params["linear_share"],
             aim=DENSE_AIM,
             found=f"{count(len(layers), 'layer')} with weights and nothing but sums and products between them.",
-            gap="However many such layers follow each other, together they are one straight-line map.",
+            gap=_fairly(ctx, "However many such layers follow each other, together they are one straight-line map."),
             next=(
                 "Feed the net a, b and a + b - c for some rows c, and compare the outputs. What does a net need so "
                 "that these no longer add up?"
@@ -100,6 +104,11 @@ def dense(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             f"{count(net.parameters, 'parameter')}."
         ),
     )
+
+
+def _fairly(ctx: Context, gap: str) -> str:
+    """A gap in the kind of net, beside what the net can do in spite of it."""
+    return f"{gap} {FAIR}" if ctx.reached_level else gap
 
 
 def _is_linear(net: ArchitectureClaim, between: Sequence[str]) -> bool:
@@ -172,7 +181,7 @@ def convolutional(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             params["dense_share"] if weights or convolutions else 0.0,
             aim=CONVOLUTION_AIM,
             found=found + ".",
-            gap="The net does not look at neighbouring pixels together.",
+            gap=_fairly(ctx, "The net does not look at neighbouring pixels together."),
             next=(
                 "Shift an image by two pixels and compare the outputs. Which kind of layer sees the same thing at "
                 "every place?"
@@ -188,7 +197,7 @@ def convolutional(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             0.5,
             aim=CONVOLUTION_AIM,
             found=found + ", and nothing non-linear.",
-            gap="Layers without activations are together one straight-line map.",
+            gap=_fairly(ctx, "Layers without activations are together one straight-line map."),
             next="Look at what happens between one layer and the next. What makes two layers more than one?",
         )
     if not traced:

@@ -10,6 +10,7 @@ from grader.evidence.model import NO_PREDICT
 from grader.types import Exit, Method
 
 WORDS = {"accuracy": "accuracy", "mae": "mean absolute error", "rmse": "root mean squared error"}
+FEW_ITEMS = 500
 CLOSE = 1.0  # standard deviations of the reference solution's own figures that count as noise
 
 
@@ -20,6 +21,9 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     if measured is None:
         return _without_predictions(ctx, aim)
     found = f"{_level(ctx, measured.value).capitalize()} on {count(measured.n, 'item')}; {_guess(ctx, measured)}."
+    if measured.n < FEW_ITEMS:
+        low, high = (_value(ctx, end) for end in measured.interval)
+        found += f" So few items leave room: on all others like them most likely from {low} to {high}."
     if measured.unusable:
         found += f" {count(measured.unusable, 'prediction')} could not be used."
     if _predict_was_of_no_use(ctx, measured):
@@ -70,13 +74,23 @@ def _guess(ctx: Context, measured: Measured) -> str:
 def _gap(ctx: Context, measured: Measured) -> str:
     if measured.share <= 0:
         return "No better than that guess."
-    away = abs(measured.reference - measured.value)
     text = f"{percent(measured.share)} of the way from that guess to full marks."
+    noise = undecided(ctx, measured)
+    return f"{text} {noise}" if noise else text
+
+
+def undecided(ctx: Context, measured: Measured) -> str:
+    """What to say where one run cannot tell whether the level for full marks is reached; empty where it can."""
+    away = abs(measured.reference - measured.value)
     values = ctx.calibration.values
-    noise = statistics.stdev(values) if len(values) > 1 else 0.0
-    if 0 < away <= CLOSE * noise:
-        text += " That is within what another random seed changes."
-    return text
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    low, high = measured.interval
+    causes = [
+        "another random seed" if 0 < away <= CLOSE * spread else "",
+        "other held-out items" if measured.share < 1 and low <= measured.reference <= high else "",
+    ]
+    named = " or ".join(cause for cause in causes if cause)
+    return f"That is within what {named} would change: one run cannot tell." if named else ""
 
 
 def _next(ctx: Context, measured: Measured) -> str:

@@ -15,7 +15,8 @@ FAR = 1e9  # numbers further out than this are drawn in to it: how far off nonse
 
 @dataclass(frozen=True)
 class Measured:
-    """The metric on ``n`` held-out items beside its anchors. ``share``: 0 at ``baseline``, 1 at ``reference``.
+    """The metric on ``n`` held-out items beside its anchors. ``share``: 0 at ``baseline``, 1 at ``reference``;
+    ``interval``: what so many items tell of the metric on all others like them (95%).
 
     ``unusable``: items without a prediction, or with one that is not a number or no class of the task.
     """
@@ -27,6 +28,7 @@ class Measured:
     share: float
     n: int
     others: Mapping[str, float]
+    interval: tuple[float, float]
     unusable: int = 0
 
 
@@ -46,7 +48,17 @@ def measure(spec: TaskSpec, world: World, predictions: HeldOutPredictions, *, re
     baseline = metrics.baseline(spec, world.training_truth, truth)
     limit = max(reference, baseline) if spec.higher_is_better else min(reference, baseline)
     share = share_between(score.value, baseline, limit)
-    return Measured(predictions.method, score.value, baseline, reference, share, score.n, score.others, unusable)
+    return Measured(
+        predictions.method,
+        score.value,
+        baseline,
+        reference,
+        share,
+        score.n,
+        score.others,
+        score.interval,
+        unusable,
+    )
 
 
 def share_between(value: float, baseline: float, reference: float) -> float:

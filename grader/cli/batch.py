@@ -10,6 +10,7 @@ import typer
 from grader.batch.pool import warm_up
 from grader.cli.common import (
     DEFAULT_KEY,
+    BorderlineOption,
     DataOption,
     DeviceJobsOption,
     DeviceOption,
@@ -18,12 +19,14 @@ from grader.cli.common import (
     JsonOption,
     KeyOption,
     MemoryOption,
+    RepeatOption,
     SeedOption,
     TaskOption,
     TimeOption,
     WorkersOption,
     exits,
     run_limits,
+    runs_of_each,
 )
 from grader.errors import UsageError
 from grader.limits import DEVICE_JOBS
@@ -53,6 +56,8 @@ def batch(
     isolation: IsolationOption = Isolation.REQUIRED,
     device: DeviceOption = Device.AUTO,
     seed: SeedOption = 0,
+    repeat: RepeatOption = 1,
+    borderline: BorderlineOption = False,
     key: KeyOption = DEFAULT_KEY,
     data_dir: DataOption = None,
     time_limit: TimeOption = None,
@@ -79,6 +84,8 @@ def batch(
         isolation=isolation,
         device=device,
         seed=seed,
+        repeat=runs_of_each(repeat, borderline=borderline),
+        borderline=borderline,
         key=key,
         data_dir=data_dir,
         limits=run_limits(time_limit, memory_limit),

@@ -7,6 +7,7 @@ import typer
 
 from grader.cli.common import (
     DEFAULT_KEY,
+    BorderlineOption,
     DataOption,
     DeviceOption,
     FullOption,
@@ -14,6 +15,7 @@ from grader.cli.common import (
     JsonOption,
     KeyOption,
     MemoryOption,
+    RepeatOption,
     SeedOption,
     TaskOption,
     TimeOption,
@@ -22,6 +24,7 @@ from grader.cli.common import (
     held_out_note,
     out_console,
     run_limits,
+    runs_of_each,
     say,
     verdict,
 )
@@ -49,6 +52,8 @@ def check(
     isolation: IsolationOption = Isolation.AUTO,
     device: DeviceOption = Device.AUTO,
     seed: SeedOption = 0,
+    repeat: RepeatOption = 1,
+    borderline: BorderlineOption = False,
     key: KeyOption = DEFAULT_KEY,
     data_dir: DataOption = None,
     time_limit: TimeOption = None,
@@ -77,6 +82,8 @@ def check(
         isolation=isolation,
         device=device,
         seed=seed,
+        repeat=runs_of_each(repeat, borderline=borderline),
+        borderline=borderline,
         key=key,
         data_dir=data_dir,
         limits=run_limits(time_limit, memory_limit),
@@ -85,8 +92,8 @@ def check(
     narration, results = err_console(), err_console() if as_json else out_console()
     total = sum(len(submission.files) for submission in submissions)
     say(narration, f"Running {total} file{'' if total == 1 else 's'}; this takes a minute or two each.")
-    outlooks = pipeline.survey(submissions, settings)
-    with pipeline.warmed(settings, total) as warm, narrator(narration, outlooks) as progress:
+    outlooks = pipeline.survey(submissions, settings).outlooks
+    with pipeline.warmed(settings, total * settings.repeat) as warm, narrator(narration, outlooks) as progress:
         reports = pipeline.grade_submissions(submissions, warm, outlooks=outlooks, progress=progress)
     page = None
     if site is not None:

@@ -45,9 +45,12 @@ def mark_class(
     """
     folder.claim_folder(out)
     console, choice = err_console(), crew.choice(settings.device)
-    outlooks = pipeline.survey(submissions, settings, workers=choice.workers)
+    known = pipeline.survey(submissions, settings, workers=choice.workers)
+    outlooks = known.outlooks
     missing = sum(not outlook.kept for outlook in outlooks)
     say(console, _announced(submissions, len(outlooks), missing, choice))
+    for sentence in known.misfits:
+        say(console, sentence)
     interrupted = False
     with pipeline.warmed(settings, missing and missing + controls.RUNS) as warm:
         if missing:

@@ -60,6 +60,12 @@ MemoryOption = Annotated[
     ),
 ]
 FullOption = Annotated[bool, typer.Option("--full", help="Train to the end and draw every plot; marks stay the same.")]
+RepeatOption = Annotated[
+    int, typer.Option("--repeat", help="Run each file with so many seeds; mark the median.", min=1, max=25)
+]
+BorderlineOption = Annotated[
+    bool, typer.Option("--borderline", help="Repeat (3 times) only where one run cannot tell.")
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(
@@ -73,6 +79,7 @@ WorkersOption = Annotated[
 DeviceJobsOption = Annotated[int, typer.Option("--device-jobs", help="Files at once on a GPU, at most.", min=1)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
+BORDERLINE_RUNS = 3
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -146,7 +153,7 @@ def run_limits(seconds: float | None, gib: float | None) -> RunLimits:
         limits = replace(
             limits,
             wall_s=seconds,
-            cell_s=min(seconds, limits.cell_s),
+            cell_s=seconds,
             cpu_s=max(seconds, limits.cpu_s),
             finish_s=min(limits.finish_s, max(LEAST_FINISH_S, seconds)),
         )
@@ -155,6 +162,11 @@ def run_limits(seconds: float | None, gib: float | None) -> RunLimits:
             raise UsageError(f"--memory-limit takes GiB from {LEAST_GIB:g} to {MOST_GIB}, not {gib:g}.")
         limits = replace(limits, memory_bytes=int(gib * GIB))
     return limits
+
+
+def runs_of_each(repeat: int, *, borderline: bool) -> int:
+    """How many runs a file gets that is repeated."""
+    return BORDERLINE_RUNS if borderline and repeat == 1 else repeat
 
 
 def held_out_note(key: str) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from grader import __version__
 from grader.cli.common import HARNESS, OK, DataOption, exits, out_console, say
-from grader.errors import EnvironmentProblem
+from grader.errors import EnvironmentProblem, GraderError
 
 COURSE = ("seaborn", "umap")
 NEEDED = ("torch", "torchvision", "palmerpenguins", "ipykernel", "skimage", "sklearn")
@@ -40,7 +40,7 @@ def doctor(
 ) -> None:
     """Say which isolation, device, data and weights are to be had, and what mends what is missing."""
     console = out_console()
-    findings = [*_package(), *_isolation(attack=attack), *_device(), *_folders(), *_data(data_dir)]
+    findings = [*_package(), *_isolation(attack=attack), *_device(), *_folders(), *_data(data_dir), *_levels(data_dir)]
     say(console, f"workshop-grader {__version__}")
     for finding in findings:
         say(console, f"{finding.state:7} {finding.sentence}")
@@ -117,3 +117,19 @@ def _data(data_dir: Path | None) -> Iterator[Finding]:
         return
     for sentence in found.sentences:
         yield Finding("note" if "not found" in sentence or ": none" in sentence else "ok", sentence)
+
+
+def _levels(data_dir: Path | None) -> Iterator[Finding]:
+    from grader import pipeline
+    from grader.settings import Settings
+    from grader.types import Isolation, TaskId
+
+    try:
+        misfits = pipeline.prepare(Settings(data_dir=data_dir, isolation=Isolation.AUTO), set(TaskId))
+    except GraderError as problem:
+        yield Finding("missing", f"levels: {problem}")
+        return
+    for sentence in misfits:
+        yield Finding("note", f"levels: {sentence}")
+    if not misfits:
+        yield Finding("ok", "levels: measured with the data and versions in use")

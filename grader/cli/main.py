@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from grader import __version__
-from grader.cli import batch, calibrate, check, data, demo, doctor, schema, tasks
+from grader.cli import batch, calibrate, check, data, demo, doctor, explain, schema, tasks
 
 app = typer.Typer(
     name="grader",
@@ -22,6 +22,7 @@ app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(data.app)
 app.command("tasks", epilog=tasks.EXAMPLES)(tasks.tasks)
+app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("schema", epilog=schema.EXAMPLES)(schema.schema)
 

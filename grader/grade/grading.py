@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from grader.checks import CheckResult, Context, run_checks
 from grader.checks.constants import constant_loss
 from grader.checks.contradictions import contradictions
+from grader.checks.heldout import undecided
 from grader.checks.result import number
 from grader.evidence.model import ArchitectureClaim, CurvePoint, LayerClaim
 from grader.grade.model import (
@@ -84,6 +85,9 @@ def _held_out(ctx: Context) -> HeldOutResult | None:
         reference=measured.reference,
         method=measured.method,
         n=measured.n,
+        low=measured.interval[0],
+        high=measured.interval[1],
+        certain=not undecided(ctx, measured),
         others=dict(measured.others),
     )
 

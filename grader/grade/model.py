@@ -54,8 +54,19 @@ class ShortenedResult(Record):
     value: Finite | None
 
 
+class RepeatResult(Record):
+    """One of several runs of a file. ``value``: of the held-out metric, if there was one."""
+
+    seed: int
+    points: Finite
+    status: TaskStatus
+    value: Finite | None
+
+
 class HeldOutResult(Record):
-    """The held-out metric beside its anchors. ``others``: further metrics, by name, in their own units."""
+    """The held-out metric beside its anchors. ``low`` and ``high``: what so many items tell of the metric on all others
+    like them (95% interval). ``certain``: whether one run can tell if ``reference`` is reached, by seed and by items.
+    ``others``: further metrics, by name, in their own units."""
 
     metric: str
     value: Finite
@@ -64,6 +75,9 @@ class HeldOutResult(Record):
     reference: Finite
     method: Method
     n: int
+    low: Finite
+    high: Finite
+    certain: bool = True
     others: dict[str, Finite] = {}
 
 
@@ -83,7 +97,8 @@ class Timing(Record):
 
 
 class TaskResult(Record):
-    """One task of one student, marked. ``contradictions`` take no points away: they ask for a person."""
+    """One task of one student, marked. ``contradictions`` take no points away: they ask for a person. ``repeats``: all
+    runs, if there were several; this is the median one."""
 
     task: TaskId
     file: str
@@ -94,6 +109,7 @@ class TaskResult(Record):
     diagnoses: list[Diagnosis] = []
     contradictions: list[ContradictionResult] = []
     shortened: list[ShortenedResult] = []
+    repeats: list[RepeatResult] = []
     held_out: HeldOutResult | None = None
     model: ModelResult | None = None
     timing: Timing

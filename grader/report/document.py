@@ -12,6 +12,7 @@ from grader.grade.model import (
     Diagnosis,
     HeldOutResult,
     ModelResult,
+    RepeatResult,
     ShortenedResult,
     StudentReport,
     TaskResult,
@@ -47,7 +48,8 @@ class CellDocument(Record):
 class TaskDocument(Record):
     """One marked task. ``criteria`` with status ``needs-review`` or ``harness-error`` have their points still open.
     ``contradictions``: facts of the run that do not go together; no points are taken for them, a person looks.
-    ``shortened``: trainings that the grader did not carry out to their end."""
+    ``shortened``: trainings that the grader did not carry out to their end. ``repeats``: all runs of a file that was
+    run several times; what is marked is the median one."""
 
     task: TaskId
     file: str
@@ -58,6 +60,7 @@ class TaskDocument(Record):
     diagnoses: list[Diagnosis]
     contradictions: list[ContradictionResult]
     shortened: list[ShortenedResult]
+    repeats: list[RepeatResult]
     held_out: HeldOutResult | None
     model: ModelResult | None
     timing: Timing
@@ -117,6 +120,7 @@ def _task(result: TaskResult) -> TaskDocument:
         diagnoses=result.diagnoses,
         contradictions=result.contradictions,
         shortened=result.shortened,
+        repeats=result.repeats,
         held_out=result.held_out,
         model=result.model,
         timing=result.timing,

@@ -44,10 +44,11 @@ _DARK = {
 class ReferenceCurve(Record):
     """Validation loss of the reference solution, from calibration.
 
-    ``points``: (optimiser steps, loss divided by the naive baseline's loss), in order.
+    ``points``: (optimiser steps, 10th percentile, median, 90th percentile over the seeds), in order; losses divided by
+    the naive baseline's.
     """
 
-    points: list[tuple[float, float]]
+    points: list[tuple[float, float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,12 @@ def curve_chart(curve: CurveData, reference: ReferenceCurve | None) -> Chart | N
         return None
     lines = [_Line(train, _TRAIN, "-", "yours, training"), _Line(valid, _VALID, "-", "yours, validation")]
     if scale is not None and reference is not None:
-        lines.append(_Line(_scaled(reference.points, 1.0), _REFERENCE, "--", "reference, validation"))
+        lines.append(_Line(_between(reference, 2), _REFERENCE, "--", "reference, validation"))
     lines = [line for line in lines if len(line.points)]
     x, y = _curve_axes(np.concatenate([line.points for line in lines]), known=scale is not None)
     drawn = _frame(x, y, lambda value: f"{value:,.0f}", whole=True)
+    if scale is not None and reference is not None:
+        drawn.append(_area(_between(reference, 1), _between(reference, 3), x, y))
     drawn += [_path(line, x, y) for line in lines]
     if scale is not None:
         baseline = _Line(np.array([[x.low, 1.0], [x.high, 1.0]]), _BASELINE, ":", "naive baseline")
@@ -94,6 +97,19 @@ def curve_chart(curve: CurveData, reference: ReferenceCurve | None) -> Chart | N
     label = "loss (1 = naive baseline)" if scale is not None else "loss"
     drawn += [*_labels(x, y, "optimiser steps", label), *_legend(lines, y.start + _BELOW)]
     return _chart(drawn, CURVE_HEIGHT, _describe(train, valid, relative=scale is not None))
+
+
+def _between(reference: ReferenceCurve, column: int) -> Points:
+    """The steps and one column of the reference."""
+    return _scaled([(row[0], row[column]) for row in reference.points], 1.0)
+
+
+def _area(low: Points, high: Points, x: Axis, y: Axis) -> str:
+    """What lies between two lines, within the plot."""
+    inside = [np.column_stack([line[:, 0], np.clip(line[:, 1], y.low, y.high)]) for line in (low, high)]
+    places = [*_places(inside[0], x, y), *reversed(_places(inside[1], x, y))]
+    steps = "L".join(f"{h:.1f} {v:.1f}" for h, v in places)
+    return f'<path d="M{steps}Z" fill="{_REFERENCE}" fill-opacity=".16"/>' if places else ""
 
 
 def scatter_chart(picture: Picture) -> Chart | None:

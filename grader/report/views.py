@@ -20,6 +20,7 @@ SELF_CHECK = "A self-check: the final mark may use other held-out data."
 MAX_CLASSES = 20
 FEW_CLASSES = 5
 HEAT_STEPS = 8
+FEW_ITEMS = 500
 _GAUGE_BASELINE, _GAUGE_REFERENCE = 12.0, 84.0  # where the anchors stand on a scale from 0 to 100
 
 
@@ -56,6 +57,8 @@ class GaugeView:
     baseline: str
     reference: str
     value_at: float
+    range_at: float
+    range_width: float
     baseline_at: float
     reference_at: float
     verdict: str
@@ -208,9 +211,8 @@ def _criterion(criterion: CriterionResult) -> CriterionView:
 
 
 def _gauge(held: HeldOutResult, task: TaskId) -> GaugeView:
-    span = held.reference - held.baseline
-    relative = (held.value - held.baseline) / span if span else 0.0
-    at = _GAUGE_BASELINE + relative * (_GAUGE_REFERENCE - _GAUGE_BASELINE)
+    relative = _relative(held, held.value)
+    ends = sorted(_place(held, end) for end in (held.low, held.high))
     noun = "rows" if task in {TaskId.PENGUINS_CLASSIFICATION, TaskId.PENGUINS_REGRESSION} else "images"
     recorded = held.method is Method.RECORDED_VALIDATION
     kept = "validation" if recorded else "held-out"
@@ -220,13 +222,33 @@ def _gauge(held: HeldOutResult, task: TaskId) -> GaugeView:
         value=measured(held.value, held.metric, held.unit),
         baseline=measured(held.baseline, held.metric, held.unit),
         reference=measured(held.reference, held.metric, held.unit),
-        value_at=round(min(100.0, max(0.0, at)), 1),
+        value_at=_place(held, held.value),
+        range_at=ends[0],
+        range_width=round(ends[1] - ends[0], 1),
         baseline_at=_GAUGE_BASELINE,
         reference_at=_GAUGE_REFERENCE,
         verdict=_verdict(held, relative),
-        source=f"Measured on {held.n:,} {kept} {noun}, {_METHODS[held.method]}.",
+        source=f"Measured on {held.n:,} {kept} {noun}, {_METHODS[held.method]}. {_certainty(held, noun)}",
         others=[(_metric(name), measured(v, name, _other_unit(name, held.unit))) for name, v in held.others.items()],
     )
+
+
+def _relative(held: HeldOutResult, value: float) -> float:
+    """Where a value of the metric lies on the way from the naive baseline (0) to the reference (1)."""
+    span = held.reference - held.baseline
+    return (value - held.baseline) / span if span else 0.0
+
+
+def _place(held: HeldOutResult, value: float) -> float:
+    """Where a value is drawn on the scale."""
+    at = _GAUGE_BASELINE + _relative(held, value) * (_GAUGE_REFERENCE - _GAUGE_BASELINE)
+    return round(min(100.0, max(0.0, at)), 1)
+
+
+def _certainty(held: HeldOutResult, noun: str) -> str:
+    low, high = (measured(end, held.metric, held.unit) for end in (held.low, held.high))
+    begin = f"So few {noun} leave room: on" if held.n < FEW_ITEMS else "On"
+    return f"{begin} all others like them it is most likely {low} to {high} (95 % interval, the thin line)."
 
 
 def _metric(name: str) -> str:
@@ -256,7 +278,11 @@ def _curve_caption(report: TaskReport, *, known_reference: bool) -> str:
     name = _LOSSES.get(curve.loss, clean_text(curve.loss, lines=False, limit=60)) or "Loss"
     if curve.baseline is None or curve.baseline <= 0:
         return f"{name}. Its naive baseline is not known, so it cannot be put beside the reference solution's."
-    beside = " The dashed line is the reference solution's." if known_reference else ""
+    beside = (
+        " The dashed line is the reference solution's, the area around it what other seeds do to it."
+        if known_reference
+        else ""
+    )
     relative = f"{name} divided by that of the best constant answer ({number(curve.baseline)})"
     return f"{relative}: below 1 the model has learnt from its inputs.{beside}"
 

@@ -55,25 +55,68 @@ class Rubric(_Part):
         return found
 
 
-class ReferenceCurve(_Part):
-    """Loss of the reference solution, as (optimiser steps, loss)."""
-
-    train: list[tuple[Number, Number]] = []
-    valid: list[tuple[Number, Number]] = []
+Point = tuple[Number, Number, Number, Number]
 
 
-class Calibration(_Part):
-    """What the reference solution reaches on held-out data. ``reference``: the level at which full marks start, in
-    the task's unit.
+class Band(_Part):
+    """Losses over the seeds in multiples of the best constant answer's: (optimiser steps, 10th percentile, median, 90th
+    percentile)."""
 
-    ``values``: the metric over several seeds; ``loss``: functional name of the loss in ``curve``; ``times``: wall
-    seconds of the same runs; ``source``: how the figures came about.
-    """
+    train: list[Point] = []
+    valid: list[Point] = []
 
-    metric: Words
-    reference: Number
+
+class Made(_Part):
+    """What figures depend on: versions, device, and SHA-256 digests of ``data`` and ``solution``."""
+
+    python: Words
+    torch: Words
+    torchvision: Words
+    device: Words
+    data: Words
+    solution: Words
+
+
+class Manner(_Part):
+    """One way of solving a task, run over several seeds. ``level``: the lower end of what it reaches by seed alone;
+    ``values``: the metric of each run; ``loss``: functional name of the loss in ``band``; ``times``: wall seconds;
+    ``source``: how the figures came about; ``made``: None for figures that were not measured here."""
+
+    name: Identifier
+    solution: Words
+    level: Number
     values: list[Number] = []
-    curve: ReferenceCurve = ReferenceCurve()
+    band: Band = Band()
     loss: Annotated[StrictStr, Field(max_length=60)] = ""
     times: list[Number] = []
     source: Words
+    made: Made | None = None
+
+
+class Calibration(_Part):
+    """What solutions that are known to be right reach on held-out data. ``reference``: where full marks start, in the
+    task's unit: the level of the manner that is easiest to reach. ``manners``: the reference solution first."""
+
+    metric: Words
+    reference: Number
+    manners: list[Manner] = []
+
+    @property
+    def first(self) -> Manner | None:
+        """The reference solution's figures, if there are any."""
+        return self.manners[0] if self.manners else None
+
+    @property
+    def deciding(self) -> Manner | None:
+        """The manner whose level is nearest to where full marks start."""
+        return min(self.manners, key=lambda manner: abs(manner.level - self.reference), default=None)
+
+    @property
+    def values(self) -> list[float]:
+        """The metric over the seeds of the manner that decides where full marks start."""
+        return list(self.deciding.values) if self.deciding is not None else []
+
+    @property
+    def times(self) -> list[float]:
+        """Wall seconds of the reference solution's runs."""
+        return list(self.first.times) if self.first is not None else []

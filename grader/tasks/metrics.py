@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grader.tasks import ellipses
+from grader.tasks.intervals import bootstrap, wilson
 from grader.tasks.model import Floats, Score, TaskSpec, Truth
 
 AT_ONCE = 32  # ellipses whose pixels are compared at once
@@ -34,11 +35,12 @@ def score(spec: TaskSpec, truth: Truth, predicted: Truth) -> Score:
     value = _size(spec, error)
     if spec.metric == "mae":
         others = {"rmse": float(np.sqrt(np.mean(error**2)))}
-        return Score("mae", value, spec.unit, len(true), others)
+        return Score("mae", value, spec.unit, len(true), others, bootstrap(np.abs(error).mean(axis=1)))
     each = np.sqrt(np.mean(error**2, axis=0))
     others = {f"rmse {name}": float(v) for name, v in zip(spec.target_names, each, strict=True)}
     others["iou"] = float(np.mean(intersections_over_unions(true, guess)))
-    return Score("rmse", value, spec.unit, len(true), others)
+    low, high = bootstrap(np.square(error).mean(axis=1))
+    return Score("rmse", value, spec.unit, len(true), others, (low**0.5, high**0.5))
 
 
 def _size(spec: TaskSpec, error: Floats) -> float:
@@ -69,7 +71,8 @@ def intersections_over_unions(some: Floats, others: Floats) -> Floats:
 def _accuracy(spec: TaskSpec, true: NDArray[np.int64], guess: NDArray[np.int64]) -> Score:
     if true.shape != guess.shape or not len(true):
         raise ValueError(f"predictions have shape {guess.shape}, the truth has {true.shape}")
-    return Score("accuracy", float(np.mean(true == guess)), spec.unit, len(true), {})
+    right = int(np.count_nonzero(true == guess))
+    return Score("accuracy", right / len(true), spec.unit, len(true), {}, wilson(right, len(true)))
 
 
 def _labels(truth: Truth) -> NDArray[np.int64]:

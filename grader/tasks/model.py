@@ -89,10 +89,12 @@ class World:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric on held-out data. ``value`` and ``others`` in the task's units; ``n`` items."""
+    """A metric on held-out data. ``value`` and ``others`` in the task's units; ``n`` items; ``interval``: where the
+    metric on all items like these most likely lies (95%)."""
 
     metric: str
     value: float
     unit: str
     n: int
     others: Mapping[str, float]
+    interval: tuple[float, float]

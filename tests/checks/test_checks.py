@@ -1,11 +1,13 @@
 """Every check: sound work passes, each fault costs what it should, and what correct solutions do is never flagged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from evidence_examples import context, guesses, predictions, untouched
 
 from grader.checks import REGISTRY, run_checks
-from grader.rubric import load_rubric
+from grader.rubric import Band, load_rubric
 from grader.rubric.known import CHECKS
 from grader.types import Status, TaskId
 
@@ -313,6 +315,48 @@ def test_reaching_the_level_excuses_a_falling_loss():
     line = [{"step": i, "loss": 1.0 - i * 0.01} for i in range(60)]
     assert check(context(train_curve=line), "convergence").status is Status.PASS
     assert check(context(train_curve=line, guess=weak()), "convergence").status is Status.PARTIAL
+
+
+def with_band(ctx, *, low=0.05, usual=0.1, high=0.2, loss="cross_entropy"):
+    """The context with a reference solution whose training loss ends between these multiples of the constant's."""
+    first = ctx.calibration.first.model_copy(
+        update={"band": Band(train=[(13.0, 0.9, 0.95, 1.0), (999.0, low, usual, high)]), "loss": loss}
+    )
+    return replace(ctx, calibration=ctx.calibration.model_copy(update={"manners": [first]}))
+
+
+def falling(end):
+    """A straight line from 1.1 to ``end``, which has not settled; always naming the best class has a loss of 1.1."""
+    return [{"step": i, "loss": 1.1 + (end - 1.1) * i / 59} for i in range(60)]
+
+
+def test_a_loss_that_ends_where_the_reference_ends_has_converged():
+    """Even where it is still falling and the held-out level is not reached."""
+    ctx = context(train_curve=falling(0.0), guess=weak())
+    found = check(with_band(ctx, high=0.2), "convergence")
+    assert found.status is Status.PASS
+    assert "reference solution's" in found.found
+    assert check(with_band(ctx, high=0.01), "convergence").status is Status.PARTIAL
+
+
+def test_who_has_not_converged_is_told_how_far_it_got():
+    found = check(with_band(context(train_curve=falling(0.55), guess=weak()), usual=0.1), "convergence")
+    assert found.status is Status.PARTIAL
+    assert "% of the way" in found.gap
+
+
+def test_losses_of_another_kind_are_not_compared():
+    ctx = context(train_curve=falling(0.0), guess=weak())
+    assert check(with_band(ctx, loss="mse_loss"), "convergence").status is Status.PARTIAL
+
+
+def test_another_kind_of_net_that_reaches_the_level_gets_a_fair_word():
+    """The criterion stays what it is, and the points for held-out data are given."""
+    linear = {"architecture__operations": ops("t", "addmm"), "architecture__linearity": 0.0}
+    good, poor = context(**linear), context(guess=weak(), **linear)
+    assert "all the same" in check(good, "architecture").gap
+    assert check(good, "held-out").status is Status.PASS
+    assert "all the same" not in check(poor, "architecture").gap
 
 
 def cut(reason="converged", step=1000, **more):

@@ -21,7 +21,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GRADER_DATA_DIR", raising=False)
     monkeypatch.delenv("GRADER_HELDOUT_KEY", raising=False)
-    monkeypatch.setattr(pipeline, "prepare", lambda settings, wanted: None)
+    monkeypatch.setattr(pipeline, "prepare", lambda settings, wanted: [])
     monkeypatch.setattr(pipeline, "survey", _nothing_kept)
     monkeypatch.setattr(controls, "verify", lambda settings, *, workers: None)
     monkeypatch.setattr(pipeline, "grade_file", made_up())
@@ -33,9 +33,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
-def _nothing_kept(submissions: Sequence[Submission], settings: pipeline.Settings, *, workers: int = 0) -> list[Outlook]:
-    pipeline.prepare(settings, {file.task for submission in submissions for file in submission.files})
-    return [Outlook(10.0) for submission in submissions for _ in submission.files]
+def _nothing_kept(
+    submissions: Sequence[Submission], settings: pipeline.Settings, *, workers: int = 0
+) -> pipeline.Survey:
+    misfits = pipeline.prepare(settings, {file.task for submission in submissions for file in submission.files})
+    return pipeline.Survey([Outlook(10.0) for submission in submissions for _ in submission.files], misfits)
 
 
 def _in_this_process(run_jobs: Callable[..., object]) -> Callable[..., object]:

@@ -15,7 +15,21 @@ from grader.cli.main import app
 from grader.errors import DataUnavailable, EvidenceError, SandboxUnavailable
 from grader.types import TaskId, TaskStatus
 
-COMMANDS = ["check", "batch", "calibrate", "demo", "doctor", "data", "data fetch", "data status", "tasks", "schema"]
+COMMANDS = [
+    *(
+        "check",
+        "batch",
+        "calibrate",
+        "demo",
+        "doctor",
+        "data",
+        "data fetch",
+        "data status",
+        "explain",
+        "tasks",
+        "schema",
+    )
+]
 
 
 def schema() -> dict:
@@ -194,3 +208,31 @@ def test_help_fits_and_gives_examples(run, command):
     assert result.exit_code == 0
     assert "Examples:" in result.stdout or command == "data"
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_a_calibration_that_does_not_fit_is_reported(run, tmp_path, monkeypatch):
+    """Before a class is marked, and by the doctor, which is no reason not to grade."""
+    monkeypatch.setattr(
+        pipeline, "prepare", lambda settings, wanted: ["Measured with torch 1.0; run: grader calibrate"]
+    )
+    save_notebook(tmp_path / "class" / "a" / NAME)
+    assert "torch 1.0" in run("batch", tmp_path / "class", "--out", tmp_path / "out", "--isolation", "process").stderr
+    assert "torch 1.0" in run("doctor", "--no-attack").stdout
+    assert "torch 1.0" not in run("check", save_notebook(tmp_path / NAME)).stderr
+
+
+@pytest.mark.parametrize(("words", "runs"), [([], 1), (["--repeat", "3"], 3), (["--borderline"], 3)])
+def test_repeats_are_asked_for(run, tmp_path, monkeypatch, words, runs):
+    """``--borderline`` alone means three runs, of those whose first cannot tell."""
+    asked = []
+    marked = pipeline.grade_file
+    monkeypatch.setattr(pipeline, "grade_file", lambda work: asked.append(work.settings) or marked(work))
+    assert run("check", save_notebook(tmp_path / NAME), *words).exit_code == 0
+    assert [(settings.repeat, settings.borderline) for settings in asked] == [(runs, "--borderline" in words)]
+
+
+def test_calibrate_takes_a_manner_and_its_solution_together(run, tmp_path):
+    for words in (["--manner", "course"], ["--solution", save_notebook(tmp_path / NAME)]):
+        result = run("calibrate", *words)
+        assert result.exit_code == 2
+        assert "go together" in result.stderr

@@ -33,6 +33,7 @@ def test_document_has_the_published_shape() -> None:
         "diagnoses",
         "contradictions",
         "shortened",
+        "repeats",
         "held_out",
         "model",
         "timing",
@@ -40,7 +41,9 @@ def test_document_has_the_published_shape() -> None:
         "notes",
     }
     assert set(task["criteria"][0]) == {"id", "title", "status", "points", "max_points", "aim", "found", "gap", "next"}
-    assert {"metric", "value", "unit", "baseline", "reference", "method", "n"} <= set(task["held_out"])
+    assert {"metric", "value", "unit", "baseline", "reference", "method", "n", "low", "high", "certain"} <= set(
+        task["held_out"]
+    )
     assert set(task["cells"][0]) == {"index", "status", "error"}
     assert task["task"] == "penguins-classification"
 
