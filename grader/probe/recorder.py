@@ -36,6 +36,7 @@ class State:
         self.uses = 0
         self.episodes: dict[tuple[int, int], Episode] = {}
         self.last_episode: Episode | None = None
+        self.stepped_models: dict[tuple[int, ...], ModelRecord | None] = {}
         self.pending: deque[Forward] = deque()
         self.depth = 0
         self.in_loss = False
@@ -338,10 +339,7 @@ def _episode(optimiser: torch.optim.Optimizer) -> Episode | None:
     last = STATE.last_episode
     if last is not None and last.optimiser is optimiser and (not backed or any(m is last.model for m in backed)):
         return last
-    held = {id(p) for group in optimiser.param_groups for p in group["params"]}
-    model = next((m for m in reversed(backed) if any(id(p) in held for p in m.module.parameters())), None)
-    if model is None or not held <= {id(p) for p in model.module.parameters()}:
-        model = _outer_model(optimiser, backed) or model
+    model = _stepped_model(optimiser, backed)
     key = (id(optimiser), model.number if model is not None else -1)
     if key not in STATE.episodes:
         if len(STATE.episodes) >= MAX_EPISODES:
@@ -351,6 +349,20 @@ def _episode(optimiser: torch.optim.Optimizer) -> Episode | None:
         STATE.loose_zeros = 0
     STATE.last_episode = STATE.episodes[key]
     return STATE.last_episode
+
+
+def _stepped_model(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) -> ModelRecord | None:
+    """The model that holds what an optimiser steps. Looked for once: a search among all objects takes long."""
+    held = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    key = (id(optimiser), len(held), *(m.number for m in backed))
+    if key not in STATE.stepped_models:
+        model = next((m for m in reversed(backed) if any(id(p) in held for p in m.module.parameters())), None)
+        if model is None or not held <= {id(p) for p in model.module.parameters()}:
+            model = _outer_model(optimiser, backed) or model
+        if len(STATE.stepped_models) >= MAX_EPISODES:
+            STATE.stepped_models.clear()
+        STATE.stepped_models[key] = model
+    return STATE.stepped_models[key]
 
 
 def _outer_model(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) -> ModelRecord | None:
