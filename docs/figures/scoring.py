@@ -45,7 +45,7 @@ def draw(task: TaskId, baseline: float, calibration: Calibration, path: Path) ->
         axes.axvline(manner.level, color=colour, ls="--", lw=1.2)
     axes.set(xlabel=f"{spec.metric}{f' ({spec.unit})' if spec.unit else ''}", ylabel="share of the points")
     axes.set_ylim(-0.05, 1.15)
-    axes.legend(loc="center left" if spec.higher_is_better else "center right", frameon=False)
+    axes.legend(loc="lower right" if spec.higher_is_better else "lower left", frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
