@@ -28,7 +28,8 @@ from grader.types import CellStatus
 STAY = "(lambda shell: setattr(shell, 'ask_exit', lambda: None))(__import__('IPython').get_ipython())"
 START_S = 180.0  # a cold disk and a busy machine: importing torch and ipykernel takes seconds, not minutes
 INTERRUPT_S = 4.0  # time to answer after each of two interrupts
-MAX_MESSAGE = 80 * MIB  # a longer one cuts the connection, which is taken for a flood of output
+# A longer message cuts the connection, which is taken for a flood of output. Four times as much is needed to unpack it.
+MAX_MESSAGE = 40 * MIB
 QUEUED_MESSAGES = 500
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")  # stopping the client connects those it did not need
 CUT_S = 1.0  # a dying process cuts the connection too; by then it is seen to be dead
