@@ -41,6 +41,7 @@ MAX_TOTAL_OUTPUT = 64 * MIB  # bytes of kernel output after which the run is sto
 DEVICE_JOBS = 2  # runs that share a GPU: the course's nets are small, and fill it less than half
 
 # --- what is shown -----------------------------------------------------------------------------------------------
+FEW_ITEMS = 500  # fewer held-out items than these are said to be few
 MAX_SHOWN_ERRORS = 12  # failing cells listed on a page
 MAX_SHOWN_LAYERS = 40  # layers listed on a page
 

@@ -7,10 +7,10 @@ from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, harness_error, number, percent, quoted, review
 from grader.checks.scoring import Measured
 from grader.evidence.model import NO_PREDICT
+from grader.limits import FEW_ITEMS
 from grader.types import Exit, Method
 
 WORDS = {"accuracy": "accuracy", "mae": "mean absolute error", "rmse": "root mean squared error"}
-FEW_ITEMS = 500
 CLOSE = 1.0  # standard deviations of the reference solution's own figures that count as noise
 
 

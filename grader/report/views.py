@@ -9,7 +9,7 @@ from grader.grade.model import (
     TaskReport,
     TaskResult,
 )
-from grader.limits import MAX_SHOWN_ERRORS, MAX_SHOWN_LAYERS
+from grader.limits import FEW_ITEMS, MAX_SHOWN_ERRORS, MAX_SHOWN_LAYERS
 from grader.report.figures import Chart, ReferenceCurve, curve_chart, scatter_chart
 from grader.report.pictures import Tile, digit_tiles, ellipse_tiles
 from grader.report.priorities import fix_first, open_points
@@ -20,7 +20,6 @@ SELF_CHECK = "A self-check: the final mark may use other held-out data."
 MAX_CLASSES = 20
 FEW_CLASSES = 5
 HEAT_STEPS = 8
-FEW_ITEMS = 500
 _GAUGE_BASELINE, _GAUGE_REFERENCE = 12.0, 84.0  # where the anchors stand on a scale from 0 to 100
 
 
