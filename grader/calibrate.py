@@ -84,8 +84,9 @@ def _runs(plan: Plan, progress: Listener | None) -> list[TaskReport]:
 
 
 def _settings(settings: Settings, seed: int) -> Settings:
-    """Those of one run. Nothing is cut short, since the level that would decide it is what is looked for."""
-    return replace(settings, seed=seed, key=f"calibration-{seed}", full=True)
+    """Those of one run, with the budget of any other. No training is cut short as converged, since the level that
+    would decide it is what is looked for."""
+    return replace(settings, seed=seed, key=f"calibration-{seed}", full=True, budgets=True)
 
 
 def measured(plan: Plan, reports: Sequence[TaskReport]) -> Manner:

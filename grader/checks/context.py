@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import dropwhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,18 @@ class Context:
         return self.episode is not None
 
     @property
+    def attempted(self) -> bool:
+        """Whether there is a training loop at all: steps, or at least backward passes."""
+        return self.trained or bool(self.train_losses)
+
+    def unfollowed(self, aim: str) -> CheckResult | None:
+        """What to answer where weights were trained that belong to no module, so that nobody saw what they were used
+        for; None where it was seen."""
+        if not self.trained or self.architecture is not None or self.told.passes:
+            return None
+        return review(aim=aim, found="Weights were trained that belong to no nn.Module: their use was not seen.")
+
+    @property
     def cut(self) -> ShortenedClaim | None:
         """Where the training of the marked model was cut short, if it was and nothing trained it afterwards."""
         if self.claims is None or self.episode is None:
@@ -96,8 +109,11 @@ class Context:
 
     @property
     def later_evaluations(self) -> list[PassClaim]:
-        """Evaluation passes after the first optimiser step."""
-        return [p for p in self.claims.passes if p.phase == "eval" and p.forwards and p.step] if self.claims else []
+        """Evaluation passes after the first optimiser step; where none was made, after the first backward pass."""
+        passes = self.claims.passes if self.claims else []
+        if not self.trained:
+            passes = list(dropwhile(lambda p: p.phase != "train", passes))
+        return [p for p in passes if p.phase == "eval" and p.forwards and (p.step or not self.trained)]
 
     @cached_property
     def measured(self) -> Measured | None:

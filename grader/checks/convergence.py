@@ -26,7 +26,11 @@ def convergence(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     if episode is None or claims is None:
         return failed(
             aim=AIM,
-            found="Not attempted yet: nothing was trained.",
+            found=(
+                "No step changed the weights, so the loss could not fall."
+                if ctx.attempted
+                else "Not attempted yet: nothing was trained."
+            ),
             next="Train for one epoch and print the mean loss before and after.",
         )
     points = claims.train_curve

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, passed, percent
-from grader.evidence.model import DatasetClaim, LoaderClaim, PassClaim
+from grader.checks.sides import shared_share, tolerated_share
+from grader.evidence.model import LoaderClaim, PassClaim
 from grader.limits import MAX_TABLE_WIDTH
 from grader.predictions import recorded
 
@@ -18,8 +19,6 @@ SPLIT_AIM = "The net is judged on data it was not trained on."
 BATCHES_AIM = "The training data comes in batches that mix all kinds of items."
 LEAK_ROWS = 30  # rows below which a perfect relation may be chance
 LEAK_CORRELATION = 0.9995
-FEW_COLUMNS = 3  # with so few inputs different penguins may look the same
-NATURAL_TWINS = 0.5
 SORTED_SCORE = 6.0  # standard deviations away from a random order
 
 
@@ -27,7 +26,7 @@ def columns(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     """Tabular inputs: enough columns, none of which is the answer."""
     if (gate := ctx.without_claims(COLUMNS_AIM)) is not None:
         return gate
-    if not ctx.trained:
+    if not ctx.attempted:
         return _loaded(ctx, COLUMNS_AIM, params["loaded_share"])
     inputs, targets = ctx.array("train_inputs"), ctx.array("train_targets")
     if inputs is None:
@@ -99,7 +98,7 @@ def images(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     """Image inputs: pixels that differ from item to item."""
     if (gate := ctx.without_claims(IMAGES_AIM)) is not None:
         return gate
-    if not ctx.trained:
+    if not ctx.attempted:
         return _loaded(ctx, IMAGES_AIM, params["loaded_share"])
     inputs = recorded.as_seen(ctx.evidence, "train_inputs")
     if inputs is None:
@@ -144,8 +143,10 @@ def split(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     """Rows or items that were trained on must not be those the net is judged on."""
     if (gate := ctx.without_claims(SPLIT_AIM)) is not None:
         return gate
+    if (gate := ctx.unfollowed(SPLIT_AIM)) is not None:
+        return gate
     claims = ctx.told
-    if not ctx.trained:
+    if not ctx.attempted:
         sides = {d.split for d in claims.datasets} >= {"train", "valid"}
         next_step = "Train on one side and judge on the other."
         if sides:
@@ -170,7 +171,7 @@ def split(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             next="Keep some of the data away from the training and compute the loss on it after each epoch.",
         )
     overlap = shared_share(ctx)
-    if overlap is None or overlap <= _tolerance(ctx, params["tolerance"]):
+    if overlap is None or overlap <= tolerated_share(ctx, params["tolerance"]):
         return passed(
             SPLIT_AIM,
             "The data the net was judged on was not trained on."
@@ -188,64 +189,16 @@ def split(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     )
 
 
-def shared_share(ctx: Context) -> float | None:
-    """Share of the judged rows that were also trained on; None if it cannot be told."""
-    if ctx.claims is None:
-        return None
-    claim = ctx.claims.split
-    if claim.shared_indices == 0:
-        return 0.0
-    if claim.eval_rows and claim.shared_rows is not None and claim.shared_rows:
-        return min(1.0, claim.shared_rows / claim.eval_rows)
-    if _same_files(ctx):
-        return 1.0
-    if claim.shared_indices and claim.eval_rows:
-        return min(1.0, claim.shared_indices / claim.eval_rows)
-    return 0.0 if claim.eval_rows and claim.shared_rows == 0 else None
-
-
-def _tolerance(ctx: Context, tolerance: float) -> float:
-    inputs = ctx.array("train_inputs")
-    if ctx.tabular and (inputs is None or inputs[0].size <= FEW_COLUMNS):
-        return max(tolerance, NATURAL_TWINS)
-    return tolerance
-
-
-def _same_files(ctx: Context) -> bool:
-    """Both sides run over the whole of the same split of one kind of data set (images changed by a transform differ
-    in content)."""
-    sides = [_whole(ctx, phase) for phase in ("train", "eval")]
-    if any(not side for side in sides) or ctx.spec.id.startswith("ellipse"):
-        return False
-    first, second = sides
-    return all(
-        a.kind == b.kind and a.split == b.split == "train" and a.length == b.length for a in first for b in second
-    )
-
-
-def _whole(ctx: Context, phase: str) -> list[DatasetClaim]:
-    claims = ctx.claims
-    if claims is None:
-        return []
-    by_id = {d.id: d for d in claims.datasets}
-    passes = [p for p in claims.passes if p.phase == phase and (p.step or p.steps)]
-    found = [by_id.get(-1 if p.dataset is None else p.dataset) for p in passes]
-    if any(d is None or d.base is not None for d in found):
-        return []
-    long = [p.samples >= 0.9 * (d.length or 0) > 0 for p, d in zip(passes, found, strict=True) if d is not None]
-    return [d for d in {id(d): d for d in found}.values() if d is not None] if all(long) else []
-
-
 def batches(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     """Batches that differ from step to step and mix the classes."""
     if (gate := ctx.without_claims(BATCHES_AIM)) is not None:
         return gate
     episode, claims = ctx.episode, ctx.told
-    if episode is None:
+    if not ctx.attempted:
         return _unused_loader(claims.loaders)
-    size = episode.batch_sizes[0] if episode.batch_sizes else 0
+    size = episode.batch_sizes[0] if episode is not None and episode.batch_sizes else 0
     total = _items(ctx)
-    if episode.steps >= 20 and episode.distinct_batches == 1 and size and size < 0.25 * total:
+    if episode is not None and episode.steps >= 20 and episode.distinct_batches == 1 and size and size < 0.25 * total:
         return graded(
             0.2,
             aim=BATCHES_AIM,

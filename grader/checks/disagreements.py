@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from grader import tasks
 from grader.checks.context import Context
-from grader.checks.data import shared_share
 from grader.checks.result import count, percent
+from grader.checks.sides import shared_share
 from grader.predictions import pipeline_map, recorded, table_map
 from grader.predictions.model import NotProven
 from grader.predictions.resolve import class_labels, target_values

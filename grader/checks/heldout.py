@@ -113,7 +113,7 @@ def _next(ctx: Context, measured: Measured) -> str:
 def _without_predictions(ctx: Context, aim: str) -> CheckResult:
     if (gate := ctx.without_claims(aim)) is not None:
         return gate
-    if not ctx.trained and not ctx.train_losses and "predict" not in (ctx.claims.names if ctx.claims else []):
+    if not ctx.attempted and "predict" not in (ctx.claims.names if ctx.claims else []):
         return failed(
             aim=aim,
             found="Nothing was trained, so there are no predictions to look at.",

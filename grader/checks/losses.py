@@ -77,6 +77,14 @@ def _for_classes(ctx: Context, call: LossClaim, params: Mapping[str, float]) -> 
             gap="With one class to choose from the loss is always 0.",
             next="Print the loss of the first batches, and the shapes of its two arguments.",
         )
+    if call.columns_sum_to_one is True:
+        return graded(
+            params["flaw_share"],
+            aim=CLASS_AIM,
+            found=f"{name.capitalize()}, but its probabilities add up to 1 over the batch, not over the classes.",
+            gap="What the net says of one item depends on the others in its batch.",
+            next="Print the sums of the probabilities of one batch along each of its two dimensions. Which are 1?",
+        )
     problem = _wrong_numbers(call)
     if problem is None:
         return passed(CLASS_AIM, f"{name.capitalize()} on {_targets(call)}.")

@@ -32,7 +32,7 @@ def runs(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     """Cells that were attempted, by how many of them work."""
     if ctx.document.host.exit is Exit.NOT_STARTED:
         return harness_error(AIM, f"The run could not be started. {ctx.document.host.sentence}".strip())
-    worked = ctx.trained or ctx.beats_guessing
+    worked = ctx.attempted or ctx.beats_guessing
     attempted = [c for c in ctx.document.cells if c.lines or c.error or c.status is CellStatus.TIMEOUT]
     if not attempted and worked:
         return passed(AIM, "The code ran and trained a net.")

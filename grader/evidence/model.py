@@ -123,7 +123,7 @@ class ArchitectureClaim(Record):
 class OptimiserClaim(Record):
     """The optimiser that last updated the marked model."""
 
-    kind: Name
+    kind: Name  # class name; empty where the code moves the weights itself
     lr: Finite | None = None
     weight_decay: Finite | None = None
     parameter_tensors: Count = 0
@@ -143,6 +143,7 @@ class LossClaim(Record):
     input_min: Finite | None = None
     input_max: Finite | None = None
     rows_sum_to_one: bool | None = None  # inputs non-negative and each row sums to 1 (a softmax came before)
+    columns_sum_to_one: bool | None = None  # probabilities add up down the batch instead
     target_form: Literal["index", "one-hot", "probabilities", "float", "unknown"] = "unknown"
     reduction: Name = "mean"
     graph: Annotated[list[Name], Field(max_length=16)] = []  # autograd nodes from the loss backwards, nearest first

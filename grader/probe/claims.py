@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from . import architecture, memory, namespace, recorder, shims, sources, stand_ins
 from .episodes import Episode
+from .hand import ByHand
 from .models import ModelRecord
 from .tensors import finite
 from .writing import remove_arrays, write_arrays, write_json
@@ -29,7 +30,7 @@ def write(settings: dict[str, Any], *, complete: bool) -> None:
     try:
         if complete:
             state.shortening.end_of_cell()
-            recorder.settle(stepped=True)
+            recorder.finish()
             _note_defined_data()
         episode = marked_episode(settings)
         model = marked_model(settings)
@@ -37,7 +38,7 @@ def write(settings: dict[str, Any], *, complete: bool) -> None:
             model.close_pass()
         document = _document(settings, episode, model, complete)
         remove_arrays(settings["out"], ("train_", "eval_"))
-        if model is not None and model.steps:
+        if model is not None and model.tried:
             write_arrays(settings["out"], _arrays(model))
         write_json(settings["out"], "evidence.json", document)
     finally:
@@ -148,7 +149,7 @@ def _episode(episode: Episode, *, marked: bool) -> dict[str, Any]:
     )
     return {
         "optimiser": {
-            "kind": type(episode.optimiser).__name__[:200],
+            "kind": "" if isinstance(episode.optimiser, ByHand) else type(episode.optimiser).__name__[:200],
             "lr": finite(group.get("lr")),
             "weight_decay": finite(group.get("weight_decay")),
             "parameter_tensors": len(episode.parameters()),

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .hand import ByHand
 from .tensors import finite
 
 MAX_SNAPSHOT = 50_000_000  # numbers of weights that are copied at the first step
@@ -19,7 +20,7 @@ GRADIENT_CHECKS = frozenset({0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512})
 class Episode:
     """All steps of one (optimiser, model) pair."""
 
-    def __init__(self, optimiser: torch.optim.Optimizer, model: Any, cell: int | None) -> None:
+    def __init__(self, optimiser: torch.optim.Optimizer | ByHand, model: Any, cell: int | None) -> None:
         self.optimiser = optimiser
         self.model = model  # a ModelRecord, or None for loose tensors
         self.counts: Counter[str] = Counter()

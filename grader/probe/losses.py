@@ -87,7 +87,15 @@ def _look(entry: dict[str, Any], call: LossCall) -> None:
     if values.dim() == 2 and values.shape[1] > 1:
         sums = bool(((values.sum(1) - 1).abs() < 1e-4).all()) and low is not None and low >= 0
         entry["rows_sum_to_one"] = sums and entry.get("rows_sum_to_one", True)
+        entry["columns_sum_to_one"] = _over_the_batch(call.kind, values) and entry.get("columns_sum_to_one", True)
     entry["target_form"] = _form(call.target)
+
+
+def _over_the_batch(kind: str, values: Tensor) -> bool:
+    """Whether probabilities (n, k) add up down the batch instead of over the classes."""
+    shares = values.exp() if kind == "nll_loss" else values
+    right = shares.shape[0] > 1 and bool((shares >= 0).all()) and bool(((shares.sum(0) - 1).abs() < 1e-4).all())
+    return right and not bool(((shares.sum(1) - 1).abs() < 1e-4).all())
 
 
 def _form(target: Tensor) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .curves import Curve
+from .hand import Hand
 from .samples import Sample
 from .tensors import finite
 
@@ -43,6 +44,7 @@ class Forward:
     targets: Tensor | None  # the second part of it
     cell: int | None
     backed: bool = False
+    stepped: bool = False  # no backward pass came, yet a step followed at once: it was meant for training
     measured: bool = False  # it counts in the figure of its pass
     losses: list["LossCall"] = field(default_factory=list)
     root_loss: Any = None  # value backward was called on
@@ -51,6 +53,11 @@ class Forward:
     def samples(self) -> int:
         """Rows of the batch."""
         return int(self.inputs.shape[0]) if self.inputs is not None and self.inputs.dim() else 1
+
+    @property
+    def phase(self) -> str:
+        """``train`` or ``eval``, once that is known."""
+        return "train" if self.backed or self.stepped else "eval"
 
     def loss(self) -> float | None:
         """The loss of this batch, if one was computed."""
@@ -95,15 +102,16 @@ class ModelRecord:
         self.train_sample = Sample(fresh=False)
         self.evaluations: dict[Any, Evaluation] = {}  # by what was evaluated: a dataset, or the size of a tensor
         self.train_dataset: Any = None
+        self.optimised = False  # whether an optimiser has stepped it
+        self.hand: Hand | None = None  # its weights, until then
         self.link: tuple[Any, Tensor, Any, str] | None = (
             None  # (batch as loaded, model input, loader, phase) of one call
         )
         self._open: dict[str, Any] | None = None
 
     def take(self, forward: Forward) -> None:
-        """File a call whose phase is now known: backed by a backward pass (training) or not (evaluation)."""
-        phase = "train" if forward.backed else "eval"
-        current = self._pass_for(forward, phase)
+        """File a call whose phase is now known."""
+        current = self._pass_for(forward)
         current["forwards"] += 1
         current["samples"] += forward.samples
         current["in_training_mode"] += forward.training
@@ -116,8 +124,8 @@ class ModelRecord:
             current["_bad"] += 1
         current["step"] = self.steps
 
-    def _pass_for(self, forward: Forward, phase: str) -> dict[str, Any]:
-        now = self._open
+    def _pass_for(self, forward: Forward) -> dict[str, Any]:
+        now, phase = self._open, forward.phase
         if now is None or now["phase"] != phase or now["_source"] is not forward.source:
             self.close_pass()
             now = {
@@ -137,12 +145,17 @@ class ModelRecord:
             self._open = now
         return now
 
+    @property
+    def tried(self) -> bool:
+        """Whether it was trained, or at least a backward pass went through it."""
+        return self.steps > 0 or self.hand is not None
+
     def sample_for(self, forward: Forward, phase: str) -> Sample | None:
         """Where the rows of a filed call are kept; None if they are not."""
         if phase == "train":
             self.train_dataset = _dataset_of(forward) or self.train_dataset
             return self.train_sample
-        if not self.steps:
+        if not self.tried:
             return None
         key = data_key(forward)
         if key not in self.evaluations and len(self.evaluations) >= MAX_EVALUATIONS:
@@ -178,8 +191,16 @@ class ModelRecord:
             self.passes_dropped += 1
         self.passes.append(now)
 
+    def after_backward(self, gradients: Any = None) -> None:
+        """A backward pass went through it: its weights are watched, unless an optimiser steps them anyway."""
+        if self.optimised:
+            return
+        if self.hand is None:
+            self.hand = Hand(self.module)
+        self.hand.after_backward(gradients)
+
     def stepped(self) -> None:
-        """An optimiser step has updated this model."""
+        """A step has updated this model."""
         self.steps += 1
         if self._open is not None and self._open["phase"] == "train":
             self._open["steps"] += 1

@@ -101,6 +101,7 @@ def install(settings: dict[str, Any]) -> None:
     for name in LOSSES:
         setattr(functional, name, _observed_loss(name, getattr(functional, name)))
     torch.autograd.backward = _observed_backward(torch.autograd.backward)
+    torch.autograd.grad = _observed_grad(torch.autograd.grad)
     torch.optim.Optimizer.zero_grad = _observed_zero(torch.optim.Optimizer.zero_grad)  # type: ignore[method-assign]
     nn.Module.zero_grad = _observed_zero(nn.Module.zero_grad)  # type: ignore[method-assign]
     register_optimizer_step_pre_hook(_before_step)
@@ -178,6 +179,7 @@ def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> No
     )
     if STATE.shortening.mutes(forward):
         return
+    _look_for_update(record)
     if forward.gradients and output.requires_grad:
         output.register_hook(functools.partial(_mark, forward))  # type: ignore[no-untyped-call]
     STATE.pending.append(forward)
@@ -201,9 +203,8 @@ def settle(*, remain: int = 0, stepped: bool = False) -> None:
 
 
 def _file(forward: Forward) -> None:
-    record = forward.model
+    record, phase = forward.model, forward.phase
     record.take(forward)
-    phase = "train" if forward.backed else "eval"
     STATE.shortening.filed(forward, phase)
     for call in forward.losses:
         STATE.losses.note(record.number, phase, call)
@@ -254,9 +255,29 @@ def _observed_backward(original: Callable[..., Any]) -> Callable[..., Any]:
         result = original(tensors, *args, **kwargs)
         STATE.backwards_since_step += 1
         STATE.zeroed_since_backward = False
+        _note_gradients()
         return result
 
     return backward
+
+
+def _observed_grad(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def grad(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if not STATE.quiet:
+            _note_gradients(result)
+        return result
+
+    return grad
+
+
+@_harmless
+def _note_gradients(gradients: Any = None) -> None:
+    """Gradients of the net that was called last are there: kept at its weights, or handed out."""
+    last = STATE.pending[-1] if STATE.pending else None
+    if last is not None and last.backed:
+        last.model.after_backward(gradients)
 
 
 @_harmless
@@ -310,27 +331,69 @@ def _after_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> Non
     episode = None if STATE.shortening.thaws() else _episode(optimiser)
     if episode is None:
         return
+    _let_go(episode)
     backed = [f for f in STATE.pending if f.backed]
-    episode.counts["backwards"] += STATE.backwards_since_step
     if STATE.backwards_since_step and not backed and not any(p.grad is not None for p in episode.parameters()[:8]):
         episode.counts["detached_backwards"] += 1
-    if any(not f.training for f in backed):
+    _count_step(episode, backed or _meant_for_training(episode))
+    STATE.shortening.stepped(episode, backed, closure=_closure(args, kwargs) is not None)
+    _snapshot()
+
+
+def _let_go(episode: Episode) -> None:
+    """Look no longer for other updates of what an optimiser steps."""
+    watched = [m for m in STATE.models.values() if m.hand is not None or m is episode.model]
+    held = {id(p) for p in episode.parameters()} if any(m.hand is not None for m in watched) else set()
+    for model in watched:
+        if model is episode.model or any(id(p) in held for p in model.module.parameters()):
+            model.optimised, model.hand = True, None
+
+
+def _meant_for_training(episode: Episode) -> list[Forward]:
+    """The call right before a step that no backward pass came before."""
+    found = [f for f in STATE.pending if f.gradients and f.model is episode.model][-1:]
+    for forward in found:
+        forward.stepped = True
+    return found
+
+
+def _count_step(episode: Episode, calls: list[Forward]) -> None:
+    """File a step and the calls of the net that led to it."""
+    episode.counts["backwards"] += STATE.backwards_since_step
+    if any(not f.training for f in calls):
         episode.counts["steps_in_eval_mode"] += 1
-    for forward in backed:
+    for forward in calls:
         episode.batch(forward.inputs)
     STATE.backwards_since_step = 0
     STATE.zeroed_since_backward = False
     settle(stepped=True)
     if episode.model is not None:
-        loss = backed[-1].loss() if backed else None
+        loss = calls[-1].loss() if calls else None
         episode.model.stepped()
-        if backed and (loss is not None or backed[-1].losses or backed[-1].root_loss is not None):
+        if calls and (loss is not None or calls[-1].losses or calls[-1].root_loss is not None):
             if loss is None:
                 episode.counts["non_finite_losses"] += 1
             episode.model.train_curve.add(loss, episode.model.steps)
     episode.after_step(STATE.cell)
-    STATE.shortening.stepped(episode, backed, closure=_closure(args, kwargs) is not None)
-    _snapshot()
+
+
+def _look_for_update(model: ModelRecord) -> None:
+    """File a step if the student's code has moved the weights since the last backward pass."""
+    hand = model.hand
+    if hand is None or not hand.moved():
+        return
+    episode = STATE.episodes.get((id(hand), model.number)) or _new_episode(hand.optimiser, model, id(hand))
+    episode.initial, episode.gradients = hand.initial, hand.gradients
+    STATE.last_episode = episode
+    STATE.backwards_since_step = max(1, STATE.backwards_since_step)
+    _count_step(episode, [f for f in STATE.pending if f.backed])
+
+
+def finish() -> None:
+    """File what is still open: nothing follows any more."""
+    for model in list(STATE.models.values()):
+        _look_for_update(model)
+    settle(stepped=True)
 
 
 def _episode(optimiser: torch.optim.Optimizer) -> Episode | None:
@@ -341,14 +404,17 @@ def _episode(optimiser: torch.optim.Optimizer) -> Episode | None:
         return last
     model = _stepped_model(optimiser, backed)
     key = (id(optimiser), model.number if model is not None else -1)
-    if key not in STATE.episodes:
-        if len(STATE.episodes) >= MAX_EPISODES:
-            STATE.episodes.pop(next(iter(STATE.episodes)))
-        STATE.episodes[key] = Episode(optimiser, model, STATE.cell)
-        STATE.episodes[key].counts["zero_grads"] += STATE.loose_zeros
-        STATE.loose_zeros = 0
-    STATE.last_episode = STATE.episodes[key]
+    STATE.last_episode = STATE.episodes.get(key) or _new_episode(optimiser, model, key[0])
     return STATE.last_episode
+
+
+def _new_episode(optimiser: Any, model: ModelRecord | None, number: int) -> Episode:
+    if len(STATE.episodes) >= MAX_EPISODES:
+        STATE.episodes.pop(next(iter(STATE.episodes)))
+    episode = STATE.episodes[number, model.number if model is not None else -1] = Episode(optimiser, model, STATE.cell)
+    episode.counts["zero_grads"] += STATE.loose_zeros
+    STATE.loose_zeros = 0
+    return episode
 
 
 def _stepped_model(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) -> ModelRecord | None:
@@ -358,11 +424,17 @@ def _stepped_model(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) 
     if key not in STATE.stepped_models:
         model = next((m for m in reversed(backed) if any(id(p) in held for p in m.module.parameters())), None)
         if model is None or not held <= {id(p) for p in model.module.parameters()}:
-            model = _outer_model(optimiser, backed) or model
+            model = _outer_model(optimiser, backed) or model or _net_of_a_mistake(optimiser, backed)
         if len(STATE.stepped_models) >= MAX_EPISODES:
             STATE.stepped_models.clear()
         STATE.stepped_models[key] = model
     return STATE.stepped_models[key]
+
+
+def _net_of_a_mistake(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) -> ModelRecord | None:
+    """The net that was trained, where the optimiser holds nothing that any gradient reached: another net's weights."""
+    reached = any(p.grad is not None for group in optimiser.param_groups for p in group["params"])
+    return backed[-1] if backed and not reached else None
 
 
 def _outer_model(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) -> ModelRecord | None:

@@ -230,6 +230,37 @@ def sizes_told_by_the_first_batch():
     train(model, torch.optim.Adam(model.parameters(), 1e-2))
 
 
+@manner
+def weights_moved_without_an_optimiser():
+    model = net()
+    for _ in range(3):
+        for a, b in batches():
+            model.zero_grad()
+            F.cross_entropy(model(a), b).backward()
+            with torch.no_grad():
+                for p in model.parameters():
+                    p.sub_(0.1 * p.grad)
+
+
+@manner
+def an_optimiser_of_the_students_own():
+    class Momentum:
+        def __init__(self, parameters):
+            self.weights = [(p, torch.zeros_like(p)) for p in parameters]
+
+        def step(self):
+            for p, speed in self.weights:
+                speed.mul_(0.9).sub_(p.grad, alpha=0.05)
+                p.data += speed
+
+        def zero_grad(self):
+            for p, _ in self.weights:
+                p.grad = None
+
+    model = net()
+    train(model, Momentum(list(model.parameters())))
+
+
 seen = recorder.STATE.sources
 result = {}
 for name, run in MANNERS.items():

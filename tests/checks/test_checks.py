@@ -303,6 +303,65 @@ def test_few_columns_may_have_natural_twins():
     assert check(context(split__shared_rows=20, split__shared_indices=0), "split").status is Status.PASS
 
 
+def test_one_column_repeats_itself_and_tells_nothing_of_the_sides():
+    data = {"train_inputs": np.round(np.random.default_rng(0).normal(size=(40, 1)), 1)}
+    told = {"split__shared_rows": 60, "split__train_rows": 40}
+    assert lost(context(data=data, **told)) == {"inputs": Status.PARTIAL}
+    assert check(context(data=data, split__shared_rows=60), "split").status is Status.FAIL
+
+
+def without_steps():
+    """The claims of a loop with backward passes and no step."""
+    told = context().told.model_dump(mode="json")
+    passes = [entry | {"steps": 0, "step": 0} for entry in told["passes"]]
+    return {"episodes": [], "passes": passes, "train_curve": [], "eval_curve": []}
+
+
+def test_a_loop_without_steps_loses_what_comes_of_that_only():
+    ctx = context(guess=predictions(SPECIES, wrong=2 / 3), **without_steps())
+    assert lost(ctx) == {
+        "training": Status.PARTIAL,
+        "convergence": Status.FAIL,
+        "held-out": Status.FAIL,
+    }
+    assert "no optimiser made a step" in check(ctx, "training").found
+
+
+def test_a_loop_that_was_never_followed_by_judging_loses_validation_too():
+    told = without_steps()
+    ctx = context(guess=predictions(SPECIES, wrong=2 / 3), **(told | {"passes": told["passes"][:1]}))
+    assert {"split", "validation"} <= set(lost(ctx))
+
+
+def test_weights_without_a_module_are_for_a_person():
+    ctx = context(guess=guesses(None), data={}, architecture=None, passes=[], losses=[], train_curve=[], split={})
+    for criterion in ("split", "architecture", "validation", "training"):
+        assert check(ctx, criterion).status in (Status.NEEDS_REVIEW, Status.PASS), criterion
+
+
+def test_updates_by_hand_are_a_training():
+    ctx = context(episodes__0__optimiser={"kind": "", "parameter_tensors": 4})
+    assert lost(ctx) == {}
+    assert check(ctx, "training").found.startswith("1,000 steps made by your own code")
+
+
+def test_an_optimiser_of_another_net_is_named():
+    still = {"weight_change": 0.0, "steps_with_empty_gradients": 1000}
+    held = {f"episodes__0__{name}": value for name, value in still.items()}
+    ctx = context(architecture__parameter_list__0__in_optimiser=False, **held)
+    found = check(ctx, "training")
+    assert found.status is Status.FAIL
+    assert "none of the weights of the net" in found.gap
+    assert "none of the weights" not in check(context(**held), "training").gap
+
+
+def test_probabilities_over_the_batch_cost_points_of_the_loss():
+    for task, kind in ((SPECIES, "binary_cross_entropy"), (MNIST, "cross_entropy"), (SPECIES, "nll_loss")):
+        ctx = context(task, losses__0__columns_sum_to_one=True, losses__0__kind=kind)
+        assert lost(ctx) == {"loss": Status.PARTIAL}
+        assert "over the batch" in check(ctx, "loss").found
+
+
 def test_too_short_a_training_loses_convergence_and_held_out_only():
     """Five epochs of the mass net: a loss still falling along a straight line, above that of the mean."""
     line = [{"step": 13 * (i + 1), "loss": 1.0 - i * 0.1} for i in range(6)]

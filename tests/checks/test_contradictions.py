@@ -16,6 +16,7 @@ from test_hostile_numbers import hostile_claims
 
 from grader import tasks
 from grader.checks.contradictions import RULES, contradictions
+from grader.checks.sides import shared_share
 from grader.evidence.bundle import Evidence
 from grader.tasks.model import Truth
 from grader.types import Method, TaskId
@@ -348,6 +349,31 @@ def test_a_target_among_the_inputs_is_no_contradiction(worlds):
         arrays[f"{side}_inputs"] = np.hstack([arrays[f"{side}_inputs"], mass])
     assert ids(base) == ["validation-and-held-out"]
     assert ids(replace(base, evidence=Evidence(base.document, arrays))) == []
+
+
+# --- which rows of the table both sides are made of ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", [SPECIES, MASS])
+def test_rows_are_known_again_although_each_side_was_standardised_by_itself(worlds, task):
+    """Trained on all rows, judged on some of them, no number of one side being on the other."""
+    world = worlds[task]
+    base = penguins(world, split={"train_rows": 270, "eval_rows": 70, "shared_rows": 0})
+    rest = base.evidence.arrays["eval_inputs"]
+
+    def share(trained_on):
+        arrays = base.evidence.arrays | {
+            "train_inputs": (trained_on * np.float32(1.07) + np.float32(0.31)).astype(np.float32),
+            "eval_inputs": rest,
+        }
+        return shared_share(replace(base, evidence=Evidence(base.document, arrays)))
+
+    whole = np.concatenate([base.evidence.arrays["train_inputs"], rest])
+    assert share(whole) == 1.0
+    assert share(base.evidence.arrays["train_inputs"]) == 0.0
+    assert shared_share(base) == 0.0
+    noise = np.random.default_rng(0).normal(0, 0.05, whole.shape).astype(np.float32)
+    assert share(whole + noise) == 0.0
 
 
 # --- whatever is forged ---------------------------------------------------------------------------------------------

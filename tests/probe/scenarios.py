@@ -221,6 +221,110 @@ def exits_when_asked():
     model.register_forward_hook(lambda *_: sys.exit(0))
 
 
+def updated_by_hand(update):
+    model, (train, valid) = net(), loaders()
+    for _ in range(3):
+        model.train()
+        for a, b in train:
+            loss = F.cross_entropy(model(a), b)
+            update(model, loss)
+        model.eval()
+        with torch.no_grad():
+            for a, b in valid:
+                F.cross_entropy(model(a), b)
+
+
+@scenario
+def steps_by_hand():
+    def update(model, loss):
+        model.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for p in model.parameters():
+                p.sub_(0.1 * p.grad)
+
+    updated_by_hand(update)
+
+
+@scenario
+def steps_by_hand_from_handed_out_gradients():
+    def update(model, loss):
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        for p, g in zip(model.parameters(), gradients, strict=True):
+            p.data.add_(g, alpha=-0.1)
+
+    updated_by_hand(update)
+
+
+@scenario
+def steps_by_hand_with_old_gradients():
+    def update(model, loss):
+        loss.backward()
+        for p in model.parameters():
+            p.data = p.data - 0.01 * p.grad
+
+    updated_by_hand(update)
+
+
+@scenario
+def backward_without_step():
+    updated_by_hand(lambda model, loss: (model.zero_grad(), loss.backward()))
+
+
+def trained_wrongly(order):
+    model, (train, valid) = net(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(3):
+        for a, b in train:
+            optimiser.zero_grad()
+            order(optimiser, F.cross_entropy(model(a), b))
+        with torch.no_grad():
+            for a, b in valid:
+                F.cross_entropy(model(a), b)
+
+
+@scenario
+def step_without_backward():
+    trained_wrongly(lambda optimiser, loss: optimiser.step())
+
+
+@scenario
+def step_before_backward():
+    trained_wrongly(lambda optimiser, loss: (optimiser.step(), loss.backward()))
+
+
+@scenario
+def loss_without_a_past():
+    def order(optimiser, loss):
+        torch.tensor(loss.item(), requires_grad=True).backward()
+        optimiser.step()
+
+    trained_wrongly(order)
+
+
+@scenario
+def optimiser_of_another_net():
+    optimiser = torch.optim.Adam(net().parameters(), 1e-2)
+    model, (train, valid) = net(), loaders()
+    for a, b in train:
+        optimiser.zero_grad()
+        F.cross_entropy(model(a), b).backward()
+        optimiser.step()
+    with torch.no_grad():
+        for a, b in valid:
+            F.cross_entropy(model(a), b)
+
+
+@scenario
+def softmax_over_the_batch():
+    model, (train, _) = net(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for a, b in train:
+        optimiser.zero_grad()
+        F.binary_cross_entropy(model(a).softmax(0), F.one_hot(b, 3).float()).backward()
+        optimiser.step()
+
+
 @scenario
 def nothing():
     net()(X)

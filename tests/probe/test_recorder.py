@@ -95,6 +95,63 @@ def test_closure_counts_all_its_backwards(seen):
     assert episode.backwards > 3
 
 
+@pytest.mark.parametrize("name", ["steps_by_hand", "steps_by_hand_from_handed_out_gradients"])
+def test_updates_without_an_optimiser_are_steps(seen, name):
+    claims = seen["claims"][name]
+    episode = claims.marked
+    assert (episode.optimiser.kind, episode.steps, episode.backwards) == ("", 30, 30)
+    assert (episode.stale_backwards, episode.steps_with_empty_gradients, episode.steps_in_eval_mode) == (0, 0, 0)
+    assert episode.weight_change > 0
+    assert [(p.phase, p.step, p.forwards) for p in claims.passes] == [
+        ("train", 10, 10),
+        ("eval", 10, 3),
+        ("train", 20, 10),
+        ("eval", 20, 3),
+        ("train", 30, 10),
+        ("eval", 30, 3),
+    ]
+    assert len(claims.train_curve) == 30
+    assert all(p.in_optimiser and p.gradient == "yes" and p.change > 0 for p in claims.architecture.parameter_list)
+    assert {"train_inputs", "eval_inputs"} <= set(seen["arrays"][name])
+
+
+def test_updates_by_hand_from_old_gradients_are_seen(seen):
+    episode = seen["claims"]["steps_by_hand_with_old_gradients"].marked
+    assert (episode.steps, episode.stale_backwards) == (30, 29)
+
+
+def test_a_loop_without_steps_still_shows_its_data(seen):
+    claims = seen["claims"]["backward_without_step"]
+    assert claims.marked is None
+    assert [p.phase for p in claims.passes] == ["train", "eval"] * 3
+    assert claims.losses[0].phase == "train"
+    assert {"train_inputs", "eval_inputs"} <= set(seen["arrays"]["backward_without_step"])
+    assert (claims.split.train_rows, claims.split.eval_rows, claims.split.shared_rows) == (160, 40, 0)
+
+
+@pytest.mark.parametrize("name", ["step_without_backward", "step_before_backward", "loss_without_a_past"])
+def test_a_loop_whose_steps_follow_no_gradients_is_a_training_all_the_same(seen, name):
+    claims = seen["claims"][name]
+    assert claims.marked.steps == 30
+    assert [(p.phase, p.forwards) for p in claims.passes] == [("train", 10), ("eval", 3)] * 3
+    assert claims.marked.weight_change == 0
+    assert claims.losses[0].phase == "train"
+    assert claims.split.shared_rows == 0
+
+
+def test_steps_on_another_net_count_for_the_net_that_gave_the_loss(seen):
+    claims = seen["claims"]["optimiser_of_another_net"]
+    assert claims.marked.steps == claims.marked.steps_with_empty_gradients == 10
+    assert not any(p.in_optimiser for p in claims.architecture.parameter_list)
+    assert all(p.gradient == "yes" for p in claims.architecture.parameter_list)
+    assert [(p.phase, p.forwards) for p in claims.passes] == [("train", 10), ("eval", 3)]
+
+
+def test_probabilities_over_the_batch_are_seen(seen):
+    assert seen["claims"]["softmax_over_the_batch"].losses[0].columns_sum_to_one
+    assert not seen["claims"]["one_hot_softmax_bce"].losses[0].columns_sum_to_one
+
+
 def test_direct_forward_finds_the_whole_model(seen):
     claims = seen["claims"]["direct_forward_without_loader"]
     assert claims.marked.model_class == "Sequential"

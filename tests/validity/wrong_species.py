@@ -45,7 +45,7 @@ def _loop() -> list[Case]:
         ),
         but(P + "slices-listed", P + "zero-grad-between", "training", LEARNS, update=ZERO_BETWEEN),
         but(P + "arrays-wide", P + "backward-missing", "training", learns_and_loss, update=BACKWARD_MISSING),
-        but(P + "rows-nll", P + "step-missing", "training", UNTRAINED, update=STEP_MISSING),
+        but(P + "rows-nll", P + "step-missing", "training", LEARNS, update=STEP_MISSING),
         but(P + "stream-residual", P + "step-first", "training", LEARNS, update=STEP_FIRST),
         but(P + "sklearn-trainer", P + "loss-detached", "training", learns_and_loss, update=DETACHED),
         but(
