@@ -235,7 +235,7 @@ ODD: tuple[tuple[Row, dict[str, Any]], ...] = (  # with the fields in which they
             150,
             "top usual script plot",
         ),
-        {"may_lose": frozenset({"training"})},
+        {},
     ),
 )
 

@@ -8,7 +8,7 @@ from grader.types import TaskId
 from tests.validity import dense, losses, species
 from tests.validity import optimisers as by
 from tests.validity.recipe import GRADIENTS_TO_NONE, TWO_BATCHES_A_STEP, ZERO_AFTER, Habits, Optimiser, Recipe
-from tests.validity.rows import UNJUDGED, Row, made
+from tests.validity.rows import UNFOLLOWED, UNJUDGED, Row, made
 
 ROWS: tuple[Row, ...] = (
     (
@@ -229,7 +229,7 @@ ODD: tuple[tuple[Row, dict[str, Any]], ...] = (  # with the fields in which they
             120,
             "top usual notebook plot",
         ),
-        {"may_lose": frozenset({"training"})},
+        {},
     ),
     (
         (
@@ -241,7 +241,7 @@ ODD: tuple[tuple[Row, dict[str, Any]], ...] = (  # with the fields in which they
             80,
             "top long script plot",
         ),
-        {"habits": Habits(train_mode=False, eval_mode=False)},
+        {"habits": Habits(train_mode=False, eval_mode=False), "may_lose": UNFOLLOWED},
     ),
 )
 

@@ -13,7 +13,8 @@ Kind = Literal["notebook", "script", "module"]
 class Case:
     """One submission. ``cells``: its source, cell by cell. ``fault``: id of the criterion that its one mistake is
     about, empty for correct work. ``may_lose``: criteria that may have less than all points: the fault, what depends
-    on it, and for correct work what it leaves out on purpose. ``axes``: how it was put together, as ``loss: Huber``."""
+    on it, and for correct work what it leaves out on purpose. ``axes``: how it was put together,
+    as ``loss: Huber``. ``at_most``: share of the held-out points that what it can do is worth."""
 
     name: str
     task: TaskId
@@ -22,6 +23,7 @@ class Case:
     fault: str = ""
     may_lose: frozenset[str] = frozenset()
     axes: Mapping[str, str] = field(default_factory=dict)
+    at_most: float = 1.0
 
     @property
     def correct(self) -> bool:

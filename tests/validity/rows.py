@@ -5,6 +5,13 @@ from tests.validity.recipe import Data, Loss, Net, Optimiser, Recipe
 from tests.validity.writing import kind_named
 
 UNJUDGED = frozenset({"split", "validation"})  # what is lost where nothing is held back
+UNFOLLOWED = UNJUDGED | {  # what is left to a person where the weights belong to no module
+    "architecture",
+    "outputs",
+    "loss",
+    "convergence",
+    "held-out",
+}
 Row = tuple[str, Data, Net, Loss, Optimiser, int | str, str]
 
 

@@ -177,6 +177,13 @@ def test_a_mistake_must_show_where_it_is_and_nowhere_else() -> None:
     assert not Verdict([beside]).holds
 
 
+def test_nobody_gets_more_than_it_can_do() -> None:
+    case = next(case for case in WRONG if case.at_most < 0.5)
+    half = outcome(case, results(case, held_out="partial"))
+    assert half.deviations() == ["held-out has 50% of its points, more than it can do"]
+    assert not Verdict([half]).holds
+
+
 def test_what_was_not_marked_is_said() -> None:
     case = CORRECT[0]
     assert outcome(case, {"submissions": []}).deviations() == ["not among the results"]

@@ -15,7 +15,8 @@ OPEN = frozenset({"needs-review", "harness-error"})
 @dataclass(frozen=True)
 class Outcome:
     """What one case got. ``lost``: criteria with less than all points, ``open``: those left to a person, each with its
-    status; ``near``: what is missing on held-out data is said to be chance; ``trouble``: why it has no marks."""
+    status; ``near``: what is missing on held-out data is said to be chance; ``held_out``: share of those points;
+    ``trouble``: why it has no marks."""
 
     case: Case
     points: float = 0.0
@@ -23,6 +24,7 @@ class Outcome:
     lost: Mapping[str, str] = field(default_factory=dict)
     open: Mapping[str, str] = field(default_factory=dict)
     near: bool = False
+    held_out: float = 0.0
     contradictions: tuple[str, ...] = ()
     trouble: str = ""
 
@@ -48,7 +50,9 @@ class Outcome:
         if self.case.correct:
             said += [f"{name} is {status}" for name, status in self.open.items() if name not in self.case.may_lose]
             said += [f"contradiction {name}" for name in self.contradictions]
-        elif not self.found:
+        if self.held_out > self.case.at_most:
+            said.append(f"{HELD_OUT} has {self.held_out:.0%} of its points, more than it can do")
+        if not self.case.correct and not self.found:
             said.append(f"{self.case.fault} does not show the mistake")
         return said
 
@@ -84,7 +88,7 @@ class Verdict:
         """Whether correct work loses nothing, nearly all of it reaches the held-out level and misses it by chance
         otherwise, nearly all mistakes are found, and nothing else suffers from them."""
         fair = not any(one.deviations() for one in self.correct)
-        apart = not any(one.unexpected() or one.trouble for one in self.wrong)
+        apart = not any(one.unexpected() or one.trouble or one.held_out > one.case.at_most for one in self.wrong)
         enough = self.reached >= ENOUGH * len(self.correct) and self.found >= ENOUGH * len(self.wrong)
         return fair and apart and enough
 
@@ -124,5 +128,8 @@ def _outcome(case: Case, entry: Mapping[str, Any] | None) -> Outcome:
         lost={name: one["status"] for name, one in missing.items() if one["status"] not in OPEN},
         open={name: one["status"] for name, one in missing.items() if one["status"] in OPEN},
         near=near,
+        held_out=max(
+            (one["points"] / one["max_points"] for one in task["criteria"] if one["id"] == HELD_OUT), default=0.0
+        ),
         contradictions=tuple(one["id"] for one in task["contradictions"]),
     )
