@@ -67,7 +67,7 @@ def _runs(plan: Plan, progress: Listener | None) -> list[TaskReport]:
     tell = progress or (lambda _: None)
     reports: dict[int, TaskReport] = {}
     with warmed(plan.settings, plan.seeds) as settings:
-        works = [Work(f"seed {seed}", plan.file, _settings(settings, seed)) for seed in range(plan.seeds)]
+        works = [Work(f"seed {seed}", plan.file, seeded(settings, seed)) for seed in range(plan.seeds)]
         jobs: list[Job[TaskReport]] = [Job(seed, grade_file, work) for seed, work in enumerate(works)]
 
         def started(seed: int) -> None:
@@ -83,7 +83,7 @@ def _runs(plan: Plan, progress: Listener | None) -> list[TaskReport]:
     return [reports[seed] for seed in range(plan.seeds)]
 
 
-def _settings(settings: Settings, seed: int) -> Settings:
+def seeded(settings: Settings, seed: int) -> Settings:
     """Those of one run, with the budget of any other. No training is cut short as converged, since the level that
     would decide it is what is looked for."""
     return replace(settings, seed=seed, key=f"calibration-{seed}", full=True, budgets=True)

@@ -4,7 +4,6 @@ net that only remembers. Held-out marks must be those of what they can do."""
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.validity import dense
 from tests.validity.correct import RECIPES
 from tests.validity.mistakes import JUDGED, but
 from tests.validity.model import Case
