@@ -26,6 +26,7 @@ REFERENCE = "reference"  # the manner of the reference solutions
 MAX_CURVE_POINTS = 80
 DIGITS = 4  # significant digits of a curve
 EXACT = 6  # of everything else
+PATIENCE_S = 7_200.0  # of one run
 PERCENTILES = (10, 50, 90)
 
 
@@ -84,9 +85,10 @@ def _runs(plan: Plan, progress: Listener | None) -> list[TaskReport]:
 
 
 def seeded(settings: Settings, seed: int) -> Settings:
-    """Those of one run, with the budget of any other. No training is cut short as converged, since the level that
-    would decide it is what is looked for."""
-    return replace(settings, seed=seed, key=f"calibration-{seed}", full=True, budgets=True)
+    """Those of one run. Nothing is cut short: neither as converged, since the level that would decide it is what is
+    looked for, nor by the clock, since a level must not depend on how fast the machine is or what else it does."""
+    limits = replace(settings.limits, cell_s=PATIENCE_S, wall_s=PATIENCE_S, cpu_s=PATIENCE_S)
+    return replace(settings, seed=seed, key=f"calibration-{seed}", full=True, limits=limits)
 
 
 def measured(plan: Plan, reports: Sequence[TaskReport]) -> Manner:

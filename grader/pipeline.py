@@ -16,7 +16,7 @@ from grader.evidence.bundle import Evidence
 from grader.evidence.kept import has, keep, recall
 from grader.evidence.store import run_key
 from grader.execute.discretion import discreet
-from grader.execute.sparing import FULL, Sparing, spared, within
+from grader.execute.sparing import FULL, Sparing, spared
 from grader.fit import misfit
 from grader.grade.failed import could_not_be_marked
 from grader.grade.grading import mark
@@ -286,10 +286,10 @@ def _key(work: Work, world: World, isolation: str) -> str:
 def _sparing(work: Work, world: World) -> Sparing:
     """What this run may leave out. Of the rubric only the budget counts, so that other points ask for no new run."""
     settings, task = work.settings, work.file.task
-    budget = rubric_for(task, settings).budget
     if settings.full:
-        return within(budget, limits=settings.limits) if settings.budgets else FULL
-    calibration, stand_ins = calibration_for(task, stand_in=world.stand_in), stand_ins_for(settings)
+        return FULL
+    calibration = calibration_for(task, stand_in=world.stand_in)
+    budget, stand_ins = rubric_for(task, settings).budget, stand_ins_for(settings)
     return spared(world, calibration, budget, limits=settings.limits, stand_ins=stand_ins)
 
 

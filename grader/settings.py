@@ -13,8 +13,7 @@ from grader.types import Device, Isolation
 class Settings:
     """``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours; ``store``: a folder in which runs are
     kept, and looked up before a file is run again, unless ``fresh``. ``private``: further folders that no submission
-    may see. ``full``: nothing is cut short, nothing stood in for; with ``budgets`` a training still ends when its time
-    is over. ``forks``: the address of a fork server, see
+    may see. ``full``: nothing is cut short, nothing stood in for. ``forks``: the address of a fork server, see
     ``pipeline.warmed``. ``repeat``: so many runs with seeds from ``seed`` on, of which the median is marked;
     ``borderline``: only of files whose first run cannot tell whether full marks are reached."""
 
@@ -30,7 +29,6 @@ class Settings:
     fresh: bool = False
     private: tuple[Path, ...] = ()
     full: bool = False
-    budgets: bool = False
     forks: str | None = None
     repeat: int = 1
     borderline: bool = False

@@ -55,10 +55,5 @@ def _seconds(budget: Budget, limits: RunLimits) -> float | None:
     return min(budget.seconds, PART_OF_LIMIT * min(limits.cell_s, limits.wall_s))
 
 
-def within(budget: Budget, *, limits: RunLimits) -> Sparing:
-    """Nothing is left out, but a training ends when its time is over: what a solution is calibrated with."""
-    return Sparing(budget_s=_seconds(budget, limits))
-
-
 FULL = Sparing()
 """Nothing is cut short and nothing stood in for."""
