@@ -36,6 +36,7 @@ MAX_ERROR_TEXT = 2_000  # characters of an exception's message
 MAX_TRACEBACK = 6_000  # characters of a traceback that are kept
 MAX_CELL_OUTPUT = 20_000  # characters of a cell's stdout that are kept
 MAX_TOTAL_OUTPUT = 64 * MIB  # bytes of kernel output after which the run is stopped
+MAX_MESSAGE = 40 * MIB  # one message of a kernel; a longer one is not taken in. Unpacking needs four times as much
 
 # --- what runs at once -------------------------------------------------------------------------------------------
 DEVICE_JOBS = 2  # runs that share a GPU: the course's nets are small, and fill it less than half

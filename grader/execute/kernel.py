@@ -20,7 +20,7 @@ from grader.evidence.model import CellError
 from grader.execute.outcome import Outcome
 from grader.execute.sockets import Sockets
 from grader.execute.text import cell_error
-from grader.limits import MIB
+from grader.limits import MAX_MESSAGE
 from grader.sandbox.protocol import RunningJob
 from grader.types import CellStatus
 
@@ -28,8 +28,6 @@ from grader.types import CellStatus
 STAY = "(lambda shell: setattr(shell, 'ask_exit', lambda: None))(__import__('IPython').get_ipython())"
 START_S = 180.0  # a cold disk and a busy machine: importing torch and ipykernel takes seconds, not minutes
 INTERRUPT_S = 4.0  # time to answer after each of two interrupts
-# A longer message cuts the connection, which is taken for a flood of output. Four times as much is needed to unpack it.
-MAX_MESSAGE = 40 * MIB
 QUEUED_MESSAGES = 500
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")  # stopping the client connects those it did not need
 CUT_S = 1.0  # a dying process cuts the connection too; by then it is seen to be dead
@@ -47,6 +45,7 @@ class Meter:
     total: int = 0
     shown: bool = False  # whether the present cell showed anything
     full: asyncio.Event = field(default_factory=asyncio.Event)
+    at_once: bool = False  # a single message was too long, and was not taken in
     _before: int = 0
 
     def add(self, size: int) -> None:
@@ -149,6 +148,7 @@ class Kernel:
         await monitor.recv_multipart()
         await asyncio.sleep(CUT_S)
         if self._job.alive():
+            self.meter.at_once = True
             self.meter.full.set()
 
     def close(self) -> None:

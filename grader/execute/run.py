@@ -22,7 +22,7 @@ from grader.execute.scrub import scrub
 from grader.execute.sparing import FULL, Sparing
 from grader.execute.text import plain
 from grader.intake.submission import Cell, TaskFile
-from grader.limits import MIB, RunLimits
+from grader.limits import MAX_MESSAGE, MIB, RunLimits
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts, RunningJob, Sandbox
 from grader.tasks.model import World
 from grader.types import CellStatus, Exit
@@ -245,12 +245,17 @@ def _judge(session: Session, kernel: "Kernel", outcome: Outcome, *, over: bool) 
     """Note why the run cannot go on after this outcome, if it cannot."""
     session.dead = session.dead or outcome.dead
     if kernel.meter.full.is_set():
-        limit = session.limits.output_bytes // 2**20
-        session.ended = RunFacts(Exit.OUTPUT, f"The run was ended because it printed more than {limit} MiB.")
+        session.ended = RunFacts(Exit.OUTPUT, f"The run was ended because it printed more than {_too_much(kernel)}.")
     elif outcome.status is CellStatus.TIMEOUT and (over or outcome.dead):
         which = session.limits.wall_s if over else session.limits.cell_s
         what = "all cells together" if over else "a single cell"
         session.ended = RunFacts(Exit.WALL_TIME, f"The run was ended because {what} took longer than {which:.0f} s.")
+
+
+def _too_much(kernel: "Kernel") -> str:
+    if kernel.meter.at_once:
+        return f"{MAX_MESSAGE // MIB} MiB at once"
+    return f"{kernel.meter.limit // MIB} MiB"
 
 
 async def _step(session: Session, kernel: "Kernel", call: str, purpose: str) -> bool:

@@ -11,6 +11,7 @@ EITHER = (TaskStatus.MARKED, TaskStatus.NEEDS_REVIEW)
 MEMORY = "The run was ended because it needed more than 1.5 GiB of memory."
 PROCESSES = "The run was ended because it started more than 256 processes."
 OUTPUT = "The run was ended because it printed more than 64 MiB."
+AT_ONCE = "The run was ended because it printed more than 40 MiB at once."
 TIME = "The run was ended because all cells together took longer than 60 s."
 
 
@@ -130,7 +131,7 @@ for folder in ("/dev/shm", "/tmp"):
             "from IPython.display import HTML, display\ndisplay(HTML('x' * 100_000_000))\n",
         ),
         statuses=EITHER,
-        says=OUTPUT,
+        says=AT_ONCE,
     ),
     Attack(
         "a-million-messages",
