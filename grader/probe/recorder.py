@@ -36,6 +36,7 @@ class State:
         self.uses = 0
         self.episodes: dict[tuple[int, int], Episode] = {}
         self.last_episode: Episode | None = None
+        self.watched: dict[int, ModelRecord] = {}  # those whose weights are looked at, since no optimiser steps them
         self.stepped_models: dict[tuple[int, ...], ModelRecord | None] = {}
         self.pending: deque[Forward] = deque()
         self.depth = 0
@@ -70,6 +71,7 @@ class State:
         rest = [key for key, record in self.models.items() if all(record is not other for other in kept)]
         oldest = min(rest or self.models, key=lambda key: self.models[key].used)
         gone = self.models.pop(oldest)
+        self.watched.pop(gone.number, None)
         for key in [key for key, episode in self.episodes.items() if episode.model is gone]:
             del self.episodes[key]
 
@@ -278,6 +280,8 @@ def _note_gradients(gradients: Any = None) -> None:
     last = STATE.pending[-1] if STATE.pending else None
     if last is not None and last.backed:
         last.model.after_backward(gradients)
+        if last.model.hand is not None:
+            STATE.watched[last.model.number] = last.model
 
 
 @_harmless
@@ -342,11 +346,13 @@ def _after_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> Non
 
 def _let_go(episode: Episode) -> None:
     """Look no longer for other updates of what an optimiser steps."""
-    watched = [m for m in STATE.models.values() if m.hand is not None or m is episode.model]
-    held = {id(p) for p in episode.parameters()} if any(m.hand is not None for m in watched) else set()
-    for model in watched:
+    if episode.model is not None:
+        episode.model.optimised = True
+    held = {id(p) for p in episode.parameters()} if STATE.watched else set()
+    for model in list(STATE.watched.values()):
         if model is episode.model or any(id(p) in held for p in model.module.parameters()):
             model.optimised, model.hand = True, None
+            del STATE.watched[model.number]
 
 
 def _meant_for_training(episode: Episode) -> list[Forward]:
@@ -391,7 +397,7 @@ def _look_for_update(model: ModelRecord) -> None:
 
 def finish() -> None:
     """File what is still open: nothing follows any more."""
-    for model in list(STATE.models.values()):
+    for model in list(STATE.watched.values()):
         _look_for_update(model)
     settle(stepped=True)
 
