@@ -57,7 +57,7 @@ def _aim(ctx: Context) -> str:
 
 def _value(ctx: Context, value: float) -> str:
     if ctx.spec.metric == "accuracy":
-        return percent(value)
+        return f"{100 * value:.1f}%".replace(".0%", "%")  # so that it can be told from the level right above it
     units = {"g": "g", "px": "pixels"}
     return f"{number(value)} {units.get(ctx.spec.unit, ctx.spec.unit)}".strip()
 

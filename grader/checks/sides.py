@@ -23,7 +23,8 @@ def shared_share(ctx: Context) -> float | None:
     claim = ctx.claims.split
     if claim.shared_indices == 0:
         return 0.0
-    if claim.eval_rows and claim.shared_rows is not None and claim.shared_rows:
+    alike = claim.train_rows == 1 or claim.eval_rows == 1  # nothing is left of the items by which to tell them apart
+    if claim.eval_rows and claim.shared_rows and not alike:
         return min(1.0, claim.shared_rows / claim.eval_rows)
     if _same_files(ctx):
         return 1.0

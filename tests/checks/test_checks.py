@@ -310,6 +310,12 @@ def test_one_column_repeats_itself_and_tells_nothing_of_the_sides():
     assert check(context(data=data, split__shared_rows=60), "split").status is Status.FAIL
 
 
+def test_images_that_are_all_the_same_tell_nothing_of_the_sides():
+    black = {"split__shared_rows": 1, "split__eval_rows": 1, "split__train_rows": 1}
+    assert check(context(MNIST, **black), "split").status is Status.PASS
+    assert check(context(MNIST, **black), "validation").status is Status.PASS
+
+
 def without_steps():
     """The claims of a loop with backward passes and no step."""
     told = context().told.model_dump(mode="json")

@@ -7,7 +7,7 @@ from typing import Any
 from tests.validity.model import Case
 
 HELD_OUT = "held-out"
-WITHIN_NOISE = "within what another random seed changes"  # how a page says that a gap is one of chance
+WITHIN_NOISE = "one run cannot tell"  # how a page says that a gap is one of chance
 ENOUGH = 0.95  # of the correct cases reach the held-out level; of the mistakes are found
 OPEN = frozenset({"needs-review", "harness-error"})
 
