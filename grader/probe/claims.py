@@ -8,8 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from . import architecture, memory, namespace, recorder, shims, sources, stand_ins
-from .episodes import Episode
-from .hand import ByHand
+from .episodes import ByHand, Episode
 from .models import ModelRecord
 from .tensors import finite
 from .writing import remove_arrays, write_arrays, write_json

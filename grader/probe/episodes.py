@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from .hand import ByHand
 from .tensors import finite
 
 MAX_SNAPSHOT = 50_000_000  # numbers of weights that are copied at the first step
@@ -15,6 +14,18 @@ WATCHED_GRADIENTS = 4  # parameters whose gradients are compared between a step 
 MAX_BATCHES = 256
 HEAD = 256  # numbers by which a batch is known again
 GRADIENT_CHECKS = frozenset({0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512})
+
+
+class ByHand:
+    """Stands for the optimiser in an episode of updates that the code makes itself."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.param_groups: list[dict[str, Any]] = [{}]
+        self.hold(module)
+
+    def hold(self, module: nn.Module) -> None:
+        """Take the weights that the net has now: code may have put others in their place."""
+        self.param_groups[0]["params"] = list(module.parameters())
 
 
 class Episode:
@@ -30,6 +41,7 @@ class Episode:
         self.gradients: dict[str, str] = {}
         self.initial: dict[str, torch.Tensor] = {}
         self._after_step: list[tuple[nn.Parameter, torch.Tensor, int]] = []
+        self._used: tuple[nn.Parameter, torch.Tensor, int] | None = None
         self._snapshot()
 
     def parameters(self) -> list[nn.Parameter]:
@@ -71,12 +83,19 @@ class Episode:
         self._after_step = [(p, p.grad, p.grad._version) for p in held if p.grad is not None]
 
     def before_backward(self) -> None:
-        """Count a backward pass that adds to gradients which a step has already used."""
+        """Look for gradients which a step has already used."""
         watched, self._after_step = self._after_step, []
         for parameter, gradient, version in watched:
             if parameter.grad is gradient and gradient._version == version and bool(gradient.detach().abs().sum() > 0):
-                self.counts["stale_backwards"] += 1
+                self._used = (parameter, gradient, version)
                 return
+
+    def after_backward(self) -> None:
+        """Count a backward pass that has added to such gradients; one through another net leaves them alone."""
+        if self._used is None:
+            return
+        (parameter, gradient, version), self._used = self._used, None
+        self.counts["stale_backwards"] += parameter.grad is not gradient or gradient._version != version
 
     def batch(self, inputs: torch.Tensor | None) -> None:
         """Note size and content of a batch that led to a step."""

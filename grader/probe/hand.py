@@ -1,51 +1,55 @@
 """Notices updates of weights that the student's code makes itself, without an optimiser of torch's."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
+from .episodes import MAX_SNAPSHOT, ByHand
+
 HEAD = 64  # numbers of each weight that are compared
 
 
-class ByHand:
-    """Stands for the optimiser in an episode of such updates."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.param_groups: list[dict[str, Any]] = [{"params": list(module.parameters())}]
-
-
 class Hand:
-    """The weights of one net around its backward passes, as long as no optimiser steps them."""
+    """The weights of one net around its backward passes, as long as no optimiser steps them. ``clock``: steps of any
+    net before the latest of these passes."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.optimiser = ByHand(module)
-        self.initial = {name: p.detach().to("cpu", copy=True) for name, p in module.named_parameters()}
+        self.clock = 0
+        self.initial: dict[str, Tensor] = {}
         self.gradients: dict[str, str] = {}
         self._before: list[Tensor] | None = None
+        named = dict(module.named_parameters())
+        if sum(p.numel() for p in named.values()) <= MAX_SNAPSHOT:
+            self.initial = {name: p.detach().to("cpu", copy=True) for name, p in named.items()}
 
-    def after_backward(self, gradients: Any = None) -> None:
-        """Remember the weights, and which of them have a gradient. ``gradients``: of all parameters in order, if they
-        were handed out instead of kept."""
-        self._before = self._heads()
-        named = list(self.module.named_parameters())
-        found = gradients if gradients is not None and len(gradients) == len(named) else [p.grad for _, p in named]
-        for (name, _), gradient in zip(named, found, strict=True):
+    def after_backward(self, gradients: Mapping[int, Any] | None = None) -> None:
+        """Remember the weights, and which of them have a gradient. ``gradients``: by the id of the weight, if they were
+        handed out instead of kept."""
+        if self._before is None:
+            self._before = self._heads()
+        for name, parameter in self.module.named_parameters():
             if self.gradients.get(name) != "yes":
+                gradient = parameter.grad if gradients is None else gradients.get(id(parameter), parameter.grad)
                 self.gradients[name] = _said(gradient)
 
     def moved(self) -> bool:
-        """Whether the weights changed since the last backward pass; asked once after each."""
-        before, self._before = self._before, None
+        """Whether the weights changed since the first backward pass after their last change."""
+        before = self._before
         if before is None:
             return False
         now = self._heads()
-        if len(now) != len(before):
+        if len(now) == len(before) and all(a.shape != b.shape or a.equal(b) for a, b in zip(before, now, strict=True)):
             return False
-        return any(a.shape == b.shape and not a.equal(b) for a, b in zip(before, now, strict=True))
+        self._before = now
+        self.optimiser.hold(self.module)
+        return True
 
     def _heads(self) -> list[Tensor]:
-        return [p.detach().reshape(-1)[:HEAD].to("cpu", copy=True) for p in self.module.parameters()]
+        trained = (p for p in self.module.parameters() if p.requires_grad)
+        return [p.detach().reshape(-1)[:HEAD].to("cpu", copy=True) for p in trained]
 
 
 def _said(gradient: Any) -> str:

@@ -102,6 +102,7 @@ class ModelRecord:
         self.train_sample = Sample(fresh=False)
         self.evaluations: dict[Any, Evaluation] = {}  # by what was evaluated: a dataset, or the size of a tensor
         self.train_dataset: Any = None
+        self.backed = False  # whether a backward pass came since its last step
         self.optimised = False  # whether an optimiser has stepped it
         self.hand: Hand | None = None  # its weights, until then
         self.link: tuple[Any, Tensor, Any, str] | None = (
@@ -191,12 +192,13 @@ class ModelRecord:
             self.passes_dropped += 1
         self.passes.append(now)
 
-    def after_backward(self, gradients: Any = None) -> None:
+    def after_backward(self, clock: int, gradients: Any = None) -> None:
         """A backward pass went through it: its weights are watched, unless an optimiser steps them anyway."""
-        if self.optimised:
+        if self.optimised or not any(p.requires_grad for p in self.module.parameters()):
             return
         if self.hand is None:
             self.hand = Hand(self.module)
+        self.hand.clock = clock
         self.hand.after_backward(gradients)
 
     def stepped(self) -> None:

@@ -46,6 +46,7 @@ class State:
         self.returned_model: Any = None
         self.backwards_since_step = 0
         self.loose_zeros = 0
+        self.clock = 0  # steps of any net
         self.zeroed_since_backward = False
         self.last_snapshot = time.monotonic()
         self.snapshot_steps = 0
@@ -190,6 +191,8 @@ def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> No
 
 def _mark(forward: Forward, _gradient: Tensor) -> None:
     forward.backed = True
+    if not forward.stepped:
+        forward.model.backed = True
 
 
 def settle(*, remain: int = 0, stepped: bool = False) -> None:
@@ -255,6 +258,8 @@ def _observed_backward(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(tensors, *args, **kwargs)
         _note_backward(tensors)
         result = original(tensors, *args, **kwargs)
+        if STATE.last_episode is not None:
+            STATE.last_episode.after_backward()
         STATE.backwards_since_step += 1
         STATE.zeroed_since_backward = False
         _note_gradients()
@@ -268,18 +273,19 @@ def _observed_grad(original: Callable[..., Any]) -> Callable[..., Any]:
     def grad(*args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
         if not STATE.quiet:
-            _note_gradients(result)
+            _note_gradients(kwargs.get("inputs", args[1] if len(args) > 1 else ()), result)
         return result
 
     return grad
 
 
 @_harmless
-def _note_gradients(gradients: Any = None) -> None:
-    """Gradients of the net that was called last are there: kept at its weights, or handed out."""
+def _note_gradients(weights: Any = None, handed_out: Any = None) -> None:
+    """Gradients of the net that was called last are there: kept at its weights, or handed out in their order."""
     last = STATE.pending[-1] if STATE.pending else None
     if last is not None and last.backed:
-        last.model.after_backward(gradients)
+        gradients = None if handed_out is None else {id(p): g for p, g in zip(weights, handed_out, strict=False)}
+        last.model.after_backward(STATE.clock, gradients)
         if last.model.hand is not None:
             STATE.watched[last.model.number] = last.model
 
@@ -318,6 +324,7 @@ def _before_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> No
     episode = _episode(optimiser)
     if episode is None:
         return
+    _let_go(episode)
     if not episode.before_step() and closure is None:
         episode.counts["steps_with_empty_gradients"] += 1
     if STATE.zeroed_since_backward and closure is None:
@@ -335,7 +342,6 @@ def _after_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> Non
     episode = None if STATE.shortening.thaws() else _episode(optimiser)
     if episode is None:
         return
-    _let_go(episode)
     backed = [f for f in STATE.pending if f.backed]
     if STATE.backwards_since_step and not backed and not any(p.grad is not None for p in episode.parameters()[:8]):
         episode.counts["detached_backwards"] += 1
@@ -357,6 +363,8 @@ def _let_go(episode: Episode) -> None:
 
 def _meant_for_training(episode: Episode) -> list[Forward]:
     """The call right before a step that no backward pass came before."""
+    if episode.model is None or episode.model.backed:
+        return []
     found = [f for f in STATE.pending if f.gradients and f.model is episode.model][-1:]
     for forward in found:
         forward.stepped = True
@@ -372,10 +380,12 @@ def _count_step(episode: Episode, calls: list[Forward]) -> None:
         episode.batch(forward.inputs)
     STATE.backwards_since_step = 0
     STATE.zeroed_since_backward = False
+    STATE.clock += 1
     settle(stepped=True)
     if episode.model is not None:
         loss = calls[-1].loss() if calls else None
         episode.model.stepped()
+        episode.model.backed = False
         if calls and (loss is not None or calls[-1].losses or calls[-1].root_loss is not None):
             if loss is None:
                 episode.counts["non_finite_losses"] += 1
@@ -383,16 +393,19 @@ def _count_step(episode: Episode, calls: list[Forward]) -> None:
     episode.after_step(STATE.cell)
 
 
+@_harmless
 def _look_for_update(model: ModelRecord) -> None:
     """File a step if the student's code has moved the weights since the last backward pass."""
     hand = model.hand
     if hand is None or not hand.moved():
         return
-    episode = STATE.episodes.get((id(hand), model.number)) or _new_episode(hand.optimiser, model, id(hand))
+    key = id(hand.optimiser)
+    episode = STATE.episodes.get((key, model.number)) or _new_episode(hand.optimiser, model, key)
     episode.initial, episode.gradients = hand.initial, hand.gradients
-    STATE.last_episode = episode
+    if STATE.last_episode is None or hand.clock == STATE.clock:
+        STATE.last_episode = episode
     STATE.backwards_since_step = max(1, STATE.backwards_since_step)
-    _count_step(episode, [f for f in STATE.pending if f.backed])
+    _count_step(episode, [f for f in STATE.pending if f.backed and f.model is model])
 
 
 def finish() -> None:

@@ -267,6 +267,101 @@ def steps_by_hand_with_old_gradients():
 
 
 @scenario
+def steps_by_hand_with_new_parameters():
+    def update(model, loss):
+        model.zero_grad()
+        loss.backward()
+        for layer in model:
+            for name, p in list(layer.named_parameters()):
+                setattr(layer, name, nn.Parameter(p.detach() - 0.1 * p.grad))
+
+    updated_by_hand(update)
+
+
+@scenario
+def steps_by_hand_after_a_look():
+    def update(model, loss):
+        model.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            model(X[160:])
+            for p in model.parameters():
+                p.sub_(0.1 * p.grad)
+
+    updated_by_hand(update)
+
+
+@scenario
+def by_hand_and_then_another_net():
+    first, (train, valid) = net(False), loaders()
+    for a, b in train:
+        first.zero_grad()
+        F.cross_entropy(first(a), b).backward()
+        with torch.no_grad():
+            for p in first.parameters():
+                p.sub_(0.1 * p.grad)
+    second = net()
+    optimiser = torch.optim.Adam(second.parameters(), 1e-2)
+    for a, b in train:
+        optimiser.zero_grad()
+        F.cross_entropy(second(a), b).backward()
+        optimiser.step()
+    with torch.no_grad():
+        for a, b in valid:
+            F.cross_entropy(second(a), b)
+        first(X[160:])
+        second(X[160:])
+
+
+@scenario
+def judged_between_backward_and_step():
+    model, (train, _) = net(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(3):
+        for a, b in train:
+            model.train()
+            optimiser.zero_grad()
+            F.cross_entropy(model(a), b).backward()
+            model.eval()
+            F.cross_entropy(model(X[160:]), y[160:]).item()
+            optimiser.step()
+
+
+@scenario
+def two_nets_by_turns():
+    nets, (train, _) = (net(), net()), loaders()
+    optimisers = [torch.optim.SGD(model.parameters(), 0.1) for model in nets]
+    for _ in range(3):
+        for a, b in train:
+            losses = [F.cross_entropy(model(a), b) for model in nets]
+            for optimiser, loss in zip(optimisers, losses, strict=True):
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+
+
+@scenario
+def one_long_step():
+    model = net()
+    optimiser = torch.optim.LBFGS(model.parameters(), max_iter=10)
+
+    def again():
+        optimiser.zero_grad()
+        loss = F.cross_entropy(model(X), y)
+        loss.backward()
+        return loss
+
+    optimiser.step(again)
+
+
+@scenario
+def weights_gone_before_the_end():
+    model = net()
+    F.cross_entropy(model(X), y).backward()
+    model.to("meta")
+
+
+@scenario
 def backward_without_step():
     updated_by_hand(lambda model, loss: (model.zero_grad(), loss.backward()))
 

@@ -115,6 +115,44 @@ def test_updates_without_an_optimiser_are_steps(seen, name):
     assert {"train_inputs", "eval_inputs"} <= set(seen["arrays"][name])
 
 
+def test_weights_may_be_replaced_by_hand(seen):
+    claims = seen["claims"]["steps_by_hand_with_new_parameters"]
+    assert (claims.marked.steps, claims.marked.stale_backwards) == (30, 0)
+    assert all(p.in_optimiser for p in claims.architecture.parameter_list)
+
+
+def test_a_look_between_gradient_and_update_hides_no_step(seen):
+    assert seen["claims"]["steps_by_hand_after_a_look"].marked.steps == 30
+
+
+def test_an_earlier_training_by_hand_is_not_the_last(seen):
+    claims = seen["claims"]["by_hand_and_then_another_net"]
+    assert (claims.marked.optimiser.kind, claims.marked.steps) == ("Adam", 10)
+    assert sorted(episode.steps for episode in claims.episodes) == [10, 10]
+    assert [p.phase for p in claims.passes][:2] == ["train", "eval"]
+
+
+def test_a_net_may_be_judged_between_gradient_and_step(seen):
+    claims = seen["claims"]["judged_between_backward_and_step"]
+    assert (claims.marked.steps, claims.marked.steps_in_eval_mode) == (30, 0)
+    assert (claims.split.train_rows, claims.split.eval_rows, claims.split.shared_rows) == (160, 40, 0)
+
+
+def test_gradients_of_another_net_are_no_old_ones(seen):
+    episodes = seen["claims"]["two_nets_by_turns"].episodes
+    assert [(episode.steps, episode.stale_backwards) for episode in episodes] == [(30, 0), (30, 0)]
+
+
+def test_moves_within_a_step_are_no_steps(seen):
+    [episode] = seen["claims"]["one_long_step"].episodes
+    assert (episode.optimiser.kind, episode.steps) == ("LBFGS", 1)
+    assert episode.backwards > 1
+
+
+def test_weights_that_cannot_be_read_any_more_end_no_record(seen):
+    assert seen["claims"]["weights_gone_before_the_end"].losses[0].phase == "train"
+
+
 def test_updates_by_hand_from_old_gradients_are_seen(seen):
     episode = seen["claims"]["steps_by_hand_with_old_gradients"].marked
     assert (episode.steps, episode.stale_backwards) == (30, 29)
