@@ -266,10 +266,10 @@ def _verdict(held: HeldOutResult, relative: float) -> str:
     if held.metric == "accuracy":
         gap = f"{number(100 * abs(held.reference - held.value))} percentage points"
     if relative >= 1:
-        return "At or beyond the reference solution."
+        return "At or beyond the level for full marks."
     if relative <= 0:
-        return f"No better than the naive baseline; {gap} short of the reference solution."
-    return f"{100 * relative:.0f} % of the way from the naive baseline to the reference solution; {gap} short of it."
+        return f"No better than the naive baseline; {gap} short of full marks."
+    return f"{100 * relative:.0f} % of the way from the naive baseline to the level for full marks; {gap} short of it."
 
 
 def _curve_caption(report: TaskReport, *, known_reference: bool) -> str:
