@@ -12,6 +12,7 @@ import numpy as np
 
 from grader import devices, tasks
 from grader.batch import Job, run_jobs
+from grader.checks.scoring import share_between
 from grader.errors import EnvironmentProblem
 from grader.grade.model import TaskReport
 from grader.intake.submission import TaskFile
@@ -19,6 +20,7 @@ from grader.pipeline import Listener, Progress, Settings, Started, Work, grade_f
 from grader.rubric import Calibration, Made, Manner, calibration_path, load_calibration
 from grader.rubric.model import Band
 from grader.settings import settled
+from grader.tasks import metrics
 from grader.tasks.fingerprint import fingerprint
 from grader.versions import installed_version
 
@@ -26,6 +28,7 @@ REFERENCE = "reference"  # the manner of the reference solutions
 MAX_CURVE_POINTS = 80
 DIGITS = 4  # significant digits of a curve
 EXACT = 6  # of everything else
+WORKS = 0.5  # of the way from the blind answer to the reference solution that a manner must come
 PATIENCE_S = 7_200.0  # of one run
 PERCENTILES = (10, 50, 90)
 
@@ -46,20 +49,33 @@ def calibrate(plan: Plan, progress: Listener | None = None) -> Path:
     """Write this manner's figures into ``rubrics/calibration/<task>.json``, beside those of others; return its path.
 
     Both the seed and the split vary, since an instructor's key makes another split. Raises ``EnvironmentProblem`` if
-    a run gives no held-out figure, and a ``GraderError`` if the isolation or the data cannot be had.
+    a run gives no held-out figure or the solution does not work, and a ``GraderError`` if the isolation or the data
+    cannot be had.
     """
     plan = replace(plan, settings=settled(plan.settings))
     prepare(plan.settings, {plan.file.task})
-    stand_in = world_for(plan.file.task, plan.settings).stand_in
+    world, spec = world_for(plan.file.task, plan.settings), tasks.get(plan.file.task)
+    stand_in = world.stand_in
     found = measured(plan, _runs(plan, progress))
-    known = load_calibration(plan.file.task, stand_in=stand_in).manners
-    manners = with_manner(known, found)
-    spec = tasks.get(plan.file.task)
+    manners = with_manner(load_calibration(plan.file.task, stand_in=stand_in).manners, found)
+    baseline = metrics.baseline(spec, world.training_truth, world.heldout_truth)
+    if not works(found.level, baseline, manners[0].level, higher_is_better=spec.higher_is_better):
+        raise EnvironmentProblem(
+            f"The solution {plan.file.path.name} does not work with these data: whatever its seed it reaches "
+            f"{found.level:g} ({spec.metric}), a blind answer {baseline:g}. Nothing was written."
+        )
     easiest = min if spec.higher_is_better else max
     level = easiest(manner.level for manner in manners)
     path = calibration_path(plan.file.task, stand_in=stand_in)
     path.write_text(document(Calibration(metric=spec.metric, reference=level, manners=manners)), encoding="utf-8")
     return path
+
+
+def works(level: float, baseline: float, reference: float, *, higher_is_better: bool) -> bool:
+    """Whether a manner with this level is fit to say where full marks start: at least half way from the blind answer's
+    figure to the level of the reference solution."""
+    better = level > baseline if higher_is_better else level < baseline
+    return better and share_between(level, baseline, reference) >= WORKS
 
 
 def _runs(plan: Plan, progress: Listener | None) -> list[TaskReport]:

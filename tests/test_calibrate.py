@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from grader.calibrate import REFERENCE, band, document, lower_end, with_manner
+from grader.calibrate import REFERENCE, band, document, lower_end, with_manner, works
 from grader.fit import misfit
 from grader.rubric import Band, Calibration, Made, Manner, calibration_path, load_calibration
 from grader.tasks import build_world
@@ -35,6 +35,23 @@ def test_a_band_holds_percentiles_at_each_step():
 def test_curves_with_other_steps_are_read_between_their_points():
     assert band([[(0, 1.0), (10, 0.0)], [(0, 1.0), (5, 1.0), (8, 1.0)]])[0] == (0.0, 1.0, 1.0, 1.0)
     assert [row[0] for row in band([[(0, 1.0), (8, 0.2), (10, 0.0)], [(0, 1.0), (8, 1.0)]])] == [0.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("level", "baseline", "reference", "fit"),
+    [
+        (0.76, 0.1, 0.98, True),
+        (0.0728, 0.07, 0.974, False),
+        (0.05, 0.1, 0.98, False),
+        (3.45, 20.0, 1.65, True),
+        (12.3, 20.0, 1.65, False),
+        (25.0, 20.0, 1.65, False),
+        (0.95, 0.33, 0.95, True),
+        (0.2, 0.33, 0.2, False),
+    ],
+)
+def test_a_solution_that_guesses_sets_no_level(level, baseline, reference, fit):
+    assert works(level, baseline, reference, higher_is_better=baseline < 1) is fit
 
 
 @pytest.mark.parametrize("curves", [[], [[]], [[(1, 1.0)], []]])

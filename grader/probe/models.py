@@ -54,6 +54,12 @@ class Forward:
         """Rows of the batch."""
         return int(self.inputs.shape[0]) if self.inputs is not None and self.inputs.dim() else 1
 
+    def mark(self, _gradient: Tensor) -> None:
+        """A backward pass goes through it."""
+        self.backed = True
+        if not self.stepped:
+            self.model.backed = True
+
     @property
     def phase(self) -> str:
         """``train`` or ``eval``, once that is known."""

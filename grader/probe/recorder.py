@@ -14,12 +14,12 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from . import sources
 from .episodes import Episode
 from .losses import LOSSES, LossBook
-from .models import Forward, LossCall, ModelRecord, module_with
+from .models import Forward, LossCall, ModelRecord
+from .owners import closure_of, episode_of, let_go, meant_for_training, new_episode
 from .shortening import Shortening
 from .tensors import first_tensor, keep
 
 MAX_MODELS = 64
-MAX_EPISODES = 64
 MAX_PENDING = 32
 MAX_NOTES = 16
 SNAPSHOT_SECONDS = 20.0
@@ -65,6 +65,10 @@ class State:
         self.uses += 1
         record.used = self.uses
         return record
+
+    def observe_forward(self, module: nn.Module) -> None:
+        """From now on a direct call of ``module.forward`` counts as a call of the module."""
+        _observe_forward(module)
 
     def _forget_one(self) -> None:
         kept = [forward.model for forward in self.pending]
@@ -184,15 +188,9 @@ def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> No
         return
     _look_for_update(record)
     if forward.gradients and output.requires_grad:
-        output.register_hook(functools.partial(_mark, forward))  # type: ignore[no-untyped-call]
+        output.register_hook(forward.mark)  # type: ignore[no-untyped-call]
     STATE.pending.append(forward)
     settle(remain=1)
-
-
-def _mark(forward: Forward, _gradient: Tensor) -> None:
-    forward.backed = True
-    if not forward.stepped:
-        forward.model.backed = True
 
 
 def settle(*, remain: int = 0, stepped: bool = False) -> None:
@@ -318,57 +316,30 @@ def _observed_zero(original: Callable[..., Any]) -> Callable[..., Any]:
 
 @_harmless
 def _before_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-    closure = _closure(args, kwargs)
+    closure = closure_of(args, kwargs)
     if STATE.shortening.freezes(optimiser, closure=closure is not None):
         return
-    episode = _episode(optimiser)
+    episode = episode_of(STATE, optimiser)
     if episode is None:
         return
-    _let_go(episode)
+    let_go(STATE, episode)
     if not episode.before_step() and closure is None:
         episode.counts["steps_with_empty_gradients"] += 1
     if STATE.zeroed_since_backward and closure is None:
         episode.counts["zeroed_before_step"] += 1
 
 
-def _closure(args: Any, kwargs: Any) -> Any:
-    """The function that computes the loss anew, if the step was given one."""
-    given = kwargs.get("closure") if kwargs else None
-    return given or next((a for a in args if callable(a) and not isinstance(a, torch.optim.Optimizer)), None)
-
-
 @_harmless
 def _after_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-    episode = None if STATE.shortening.thaws() else _episode(optimiser)
+    episode = None if STATE.shortening.thaws() else episode_of(STATE, optimiser)
     if episode is None:
         return
     backed = [f for f in STATE.pending if f.backed]
     if STATE.backwards_since_step and not backed and not any(p.grad is not None for p in episode.parameters()[:8]):
         episode.counts["detached_backwards"] += 1
-    _count_step(episode, backed or _meant_for_training(episode))
-    STATE.shortening.stepped(episode, backed, closure=_closure(args, kwargs) is not None)
+    _count_step(episode, backed or meant_for_training(STATE, episode))
+    STATE.shortening.stepped(episode, backed, closure=closure_of(args, kwargs) is not None)
     _snapshot()
-
-
-def _let_go(episode: Episode) -> None:
-    """Look no longer for other updates of what an optimiser steps."""
-    if episode.model is not None:
-        episode.model.optimised = True
-    held = {id(p) for p in episode.parameters()} if STATE.watched else set()
-    for model in list(STATE.watched.values()):
-        if model is episode.model or any(id(p) in held for p in model.module.parameters()):
-            model.optimised, model.hand = True, None
-            del STATE.watched[model.number]
-
-
-def _meant_for_training(episode: Episode) -> list[Forward]:
-    """The call right before a step that no backward pass came before."""
-    if episode.model is None or episode.model.backed:
-        return []
-    found = [f for f in STATE.pending if f.gradients and f.model is episode.model][-1:]
-    for forward in found:
-        forward.stepped = True
-    return found
 
 
 def _count_step(episode: Episode, calls: list[Forward]) -> None:
@@ -400,7 +371,7 @@ def _look_for_update(model: ModelRecord) -> None:
     if hand is None or not hand.moved():
         return
     key = id(hand.optimiser)
-    episode = STATE.episodes.get((key, model.number)) or _new_episode(hand.optimiser, model, key)
+    episode = STATE.episodes.get((key, model.number)) or new_episode(STATE, hand.optimiser, model, key)
     episode.initial, episode.gradients = hand.initial, hand.gradients
     if STATE.last_episode is None or hand.clock == STATE.clock:
         STATE.last_episode = episode
@@ -415,65 +386,7 @@ def finish() -> None:
     settle(stepped=True)
 
 
-def _episode(optimiser: torch.optim.Optimizer) -> Episode | None:
-    """The episode a step belongs to, made at its first step; the zero_grads before it are counted in."""
-    backed = [f.model for f in STATE.pending if f.backed]
-    last = STATE.last_episode
-    if last is not None and last.optimiser is optimiser and (not backed or any(m is last.model for m in backed)):
-        return last
-    model = _stepped_model(optimiser, backed)
-    key = (id(optimiser), model.number if model is not None else -1)
-    STATE.last_episode = STATE.episodes.get(key) or _new_episode(optimiser, model, key[0])
-    return STATE.last_episode
-
-
-def _new_episode(optimiser: Any, model: ModelRecord | None, number: int) -> Episode:
-    if len(STATE.episodes) >= MAX_EPISODES:
-        STATE.episodes.pop(next(iter(STATE.episodes)))
-    episode = STATE.episodes[number, model.number if model is not None else -1] = Episode(optimiser, model, STATE.cell)
-    episode.counts["zero_grads"] += STATE.loose_zeros
-    STATE.loose_zeros = 0
-    return episode
-
-
-def _stepped_model(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) -> ModelRecord | None:
-    """The model that holds what an optimiser steps. Looked for once: a search among all objects takes long."""
-    held = {id(p) for group in optimiser.param_groups for p in group["params"]}
-    key = (id(optimiser), len(held), *(m.number for m in backed))
-    if key not in STATE.stepped_models:
-        model = next((m for m in reversed(backed) if any(id(p) in held for p in m.module.parameters())), None)
-        if model is None or not held <= {id(p) for p in model.module.parameters()}:
-            model = _outer_model(optimiser, backed) or model or _net_of_a_mistake(optimiser, backed)
-        if len(STATE.stepped_models) >= MAX_EPISODES:
-            STATE.stepped_models.clear()
-        STATE.stepped_models[key] = model
-    return STATE.stepped_models[key]
-
-
-def _net_of_a_mistake(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) -> ModelRecord | None:
-    """The net that was trained, where the optimiser holds nothing that any gradient reached: another net's weights."""
-    reached = any(p.grad is not None for group in optimiser.param_groups for p in group["params"])
-    return backed[-1] if backed and not reached else None
-
-
-def _outer_model(optimiser: torch.optim.Optimizer, backed: list[ModelRecord]) -> ModelRecord | None:
-    """The module around parts that were called one by one (``model.forward(x)``, or layers used from outside)."""
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    held = {id(p) for p in parameters}
-    known = [m for m in STATE.models.values() if held <= {id(p) for p in m.module.parameters()}]
-    if known and not backed:
-        return known[-1]
-    module = module_with(parameters, [m.module for m in backed]) if parameters else None
-    if module is None:
-        return None
-    record = STATE.model(module)
-    if "forward" not in vars(module):
-        _observe_forward(module)
-    return record
-
-
 def _observe_forward(module: nn.Module) -> None:
-    """From now on a direct call of ``module.forward`` counts as a call of the module."""
     original = module.forward
 
     @functools.wraps(original)
