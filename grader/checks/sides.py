@@ -10,9 +10,12 @@ from grader.evidence.model import DatasetClaim
 from grader.predictions import pipeline_map, table_map
 from grader.predictions.model import NotProven
 
+Floats = NDArray[np.float64]
 FEW_COLUMNS = 3  # with so few inputs different penguins may look the same
 NATURAL_TWINS = 0.5
 DISTINCT = 0.75  # share of different rows among so few columns, below which nearly every row has a twin
+MEASURED = 16  # different values of a column from which it is a measurement
+IN_COMMON = 0.2  # of the judged values; two standardisations have next to none in common
 SOME = 16  # judged rows that are tried with the map of the training rows
 
 
@@ -42,12 +45,14 @@ def _same_table_rows(ctx: Context) -> float | None:
     judged, trained, world = ctx.array("eval_inputs"), ctx.array("train_inputs"), ctx.world
     if world.training.table is None or judged is None or trained is None or judged[0].size <= FEW_COLUMNS:
         return None
+    if trained.shape[1:] != judged.shape[1:] or _made_alike(trained, judged):
+        return None  # rows that are the same would have looked the same
     side = pipeline_map.read(world, ctx.evidence).inputs
     if not isinstance(side, table_map.TableMap) or not side.complete or not np.isfinite(trained).all():
         return None
     table = pipeline_map.with_targets(ctx.spec, world.training, world.training_truth)
     if any(len(rows) for rows in table_map.near(trained[:SOME], table, side)):
-        return None  # both sides were made alike: rows that are the same would have looked the same
+        return None
     try:
         other = table_map.infer(trained, table)
     except NotProven:
@@ -55,6 +60,14 @@ def _same_table_rows(ctx: Context) -> float | None:
     found = _certain(table_map.near(judged, table, side))
     seen = _certain(table_map.near(trained, table, other))
     return len(found & seen) / len(found) if 2 * len(found) > len(judged) else None
+
+
+def _made_alike(trained: Floats, judged: Floats) -> bool:
+    """Whether some measurement takes the same values on both sides: each was read off the same scale."""
+    for one, other in zip(trained.reshape(len(trained), -1).T, judged.reshape(len(judged), -1).T, strict=True):
+        if len(np.unique(one)) >= MEASURED and np.isin(other, one).mean() > IN_COMMON:
+            return True
+    return False
 
 
 def _certain(made_of: Sequence[NDArray[np.int64]]) -> set[int]:
