@@ -138,8 +138,8 @@ ELLIPSE_ROWS: tuple[Row, ...] = (
         ellipses.course(),
         ellipses.contrast(),
         losses.SQUARED,
-        by.cosine(by.adam("5e-3"), 28),
-        28,
+        by.cosine(by.adam("3e-3"), 45),
+        45,
         "functions course notebook plot",
     ),
     (
