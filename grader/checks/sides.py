@@ -16,7 +16,7 @@ NATURAL_TWINS = 0.5
 DISTINCT = 0.75  # share of different rows among so few columns, below which nearly every row has a twin
 MEASURED = 16  # different values of a column from which it is a measurement
 IN_COMMON = 0.2  # of the judged values; two standardisations have next to none in common
-SOME = 16  # judged rows that are tried with the map of the training rows
+SOME = 16  # rows trained on that are tried with the map of the judged ones
 
 
 def shared_share(ctx: Context) -> float | None:

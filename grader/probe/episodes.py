@@ -16,6 +16,24 @@ HEAD = 256  # numbers by which a batch is known again
 GRADIENT_CHECKS = frozenset({0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512})
 
 
+def snapshot(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Copies of the weights by name; none of a net that is too large for it."""
+    named = dict(module.named_parameters())
+    if sum(p.numel() for p in named.values()) > MAX_SNAPSHOT:
+        return {}
+    return {name: p.detach().to("cpu", copy=True) for name, p in named.items()}
+
+
+def note_gradient(notes: dict[str, str], name: str, gradient: torch.Tensor | None) -> None:
+    """Note whether a weight has a gradient: ``yes`` once it had one, else ``zero`` or ``none``."""
+    if notes.get(name) == "yes":
+        return
+    if gradient is None:
+        notes.setdefault(name, "none")
+    else:
+        notes[name] = "yes" if bool(gradient.detach().abs().sum() > 0) else "zero"
+
+
 class ByHand:
     """Stands for the optimiser in an episode of updates that the code makes itself."""
 
@@ -39,41 +57,25 @@ class Episode:
         self.batches: set[tuple[int, float]] = set()
         self.first_cell = self.last_cell = cell
         self.gradients: dict[str, str] = {}
-        self.initial: dict[str, torch.Tensor] = {}
+        self.initial = {} if model is None else snapshot(model.module)
         self._after_step: list[tuple[nn.Parameter, torch.Tensor, int]] = []
         self._used: tuple[nn.Parameter, torch.Tensor, int] | None = None
-        self._snapshot()
 
     def parameters(self) -> list[nn.Parameter]:
         """The tensors the optimiser holds."""
         return [p for group in self.optimiser.param_groups for p in group["params"]]
-
-    def _snapshot(self) -> None:
-        if self.model is None:
-            return
-        named = dict(self.model.module.named_parameters())
-        if sum(p.numel() for p in named.values()) <= MAX_SNAPSHOT:
-            self.initial = {name: p.detach().to("cpu", copy=True) for name, p in named.items()}
 
     def before_step(self) -> bool:
         """Look at the gradients that a step is about to use; whether there are any."""
         found = False
         if self.model is not None and self.counts["steps"] in GRADIENT_CHECKS:
             for name, parameter in self.model.module.named_parameters():
-                self._note_gradient(name, parameter)
+                note_gradient(self.gradients, name, parameter.grad)
         for parameter in self.parameters():
             if parameter.grad is not None:
                 found = True
                 break
         return found
-
-    def _note_gradient(self, name: str, parameter: nn.Parameter) -> None:
-        if self.gradients.get(name) == "yes":
-            return
-        if parameter.grad is None:
-            self.gradients.setdefault(name, "none")
-        else:
-            self.gradients[name] = "yes" if bool(parameter.grad.detach().abs().sum() > 0) else "zero"
 
     def after_step(self, cell: int | None) -> None:
         """Remember the gradients that a step has used up."""

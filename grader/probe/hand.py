@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .episodes import MAX_SNAPSHOT, ByHand
+from .episodes import ByHand, note_gradient, snapshot
 
 HEAD = 64  # numbers of each weight that are compared
 
@@ -18,12 +18,9 @@ class Hand:
         self.module = module
         self.optimiser = ByHand(module)
         self.clock = 0
-        self.initial: dict[str, Tensor] = {}
+        self.initial = snapshot(module)
         self.gradients: dict[str, str] = {}
         self._before: list[Tensor] | None = None
-        named = dict(module.named_parameters())
-        if sum(p.numel() for p in named.values()) <= MAX_SNAPSHOT:
-            self.initial = {name: p.detach().to("cpu", copy=True) for name, p in named.items()}
 
     def after_backward(self, gradients: Mapping[int, Any] | None = None) -> None:
         """Remember the weights, and which of them have a gradient. ``gradients``: by the id of the weight, if they were
@@ -31,9 +28,8 @@ class Hand:
         if self._before is None:
             self._before = self._heads()
         for name, parameter in self.module.named_parameters():
-            if self.gradients.get(name) != "yes":
-                gradient = parameter.grad if gradients is None else gradients.get(id(parameter), parameter.grad)
-                self.gradients[name] = _said(gradient)
+            gradient = parameter.grad if gradients is None else gradients.get(id(parameter), parameter.grad)
+            note_gradient(self.gradients, name, gradient)
 
     def moved(self) -> bool:
         """Whether the weights changed since the first backward pass after their last change."""
@@ -50,9 +46,3 @@ class Hand:
     def _heads(self) -> list[Tensor]:
         trained = (p for p in self.module.parameters() if p.requires_grad)
         return [p.detach().reshape(-1)[:HEAD].to("cpu", copy=True) for p in trained]
-
-
-def _said(gradient: Any) -> str:
-    if gradient is None:
-        return "none"
-    return "yes" if bool(gradient.detach().abs().sum() > 0) else "zero"

@@ -221,6 +221,18 @@ def exits_when_asked():
     model.register_forward_hook(lambda *_: sys.exit(0))
 
 
+def judge(model, valid):
+    with torch.no_grad():
+        for a, b in valid:
+            F.cross_entropy(model(a), b)
+
+
+def move(model):
+    with torch.no_grad():
+        for p in model.parameters():
+            p.sub_(0.1 * p.grad)
+
+
 def updated_by_hand(update):
     model, (train, valid) = net(), loaders()
     for _ in range(3):
@@ -229,9 +241,7 @@ def updated_by_hand(update):
             loss = F.cross_entropy(model(a), b)
             update(model, loss)
         model.eval()
-        with torch.no_grad():
-            for a, b in valid:
-                F.cross_entropy(model(a), b)
+        judge(model, valid)
 
 
 @scenario
@@ -239,9 +249,7 @@ def steps_by_hand():
     def update(model, loss):
         model.zero_grad()
         loss.backward()
-        with torch.no_grad():
-            for p in model.parameters():
-                p.sub_(0.1 * p.grad)
+        move(model)
 
     updated_by_hand(update)
 
@@ -297,9 +305,7 @@ def by_hand_and_then_another_net():
     for a, b in train:
         first.zero_grad()
         F.cross_entropy(first(a), b).backward()
-        with torch.no_grad():
-            for p in first.parameters():
-                p.sub_(0.1 * p.grad)
+        move(first)
     second = net()
     optimiser = torch.optim.Adam(second.parameters(), 1e-2)
     for a, b in train:
@@ -373,9 +379,7 @@ def trained_wrongly(order):
         for a, b in train:
             optimiser.zero_grad()
             order(optimiser, F.cross_entropy(model(a), b))
-        with torch.no_grad():
-            for a, b in valid:
-                F.cross_entropy(model(a), b)
+        judge(model, valid)
 
 
 @scenario
@@ -405,9 +409,7 @@ def optimiser_of_another_net():
         optimiser.zero_grad()
         F.cross_entropy(model(a), b).backward()
         optimiser.step()
-    with torch.no_grad():
-        for a, b in valid:
-            F.cross_entropy(model(a), b)
+    judge(model, valid)
 
 
 @scenario
