@@ -14,12 +14,14 @@ SETTINGS: dict[str, Any] = {}
 
 def start(settings: dict[str, Any]) -> None:
     """Seed the generators, install the data shims and the recorder. ``settings``: the host's ``settings.json``."""
-    from . import memory, recorder, seeding, shims, stand_ins
+    from . import adam, depthwise, memory, recorder, seeding, shims, stand_ins
 
     SETTINGS.update(settings)
     seeding.seed(int(settings.get("seed", 0)), int(settings.get("threads", 1)))
     shims.install(settings)
     recorder.install(settings)
+    adam.install()
+    depthwise.install()
     sparing = settings.get("sparing") or {}
     memory.install(int(sparing.get("remember_bytes") or 0))
     stand_ins.install(dict(sparing.get("stand_ins") or {}))

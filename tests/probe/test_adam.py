@@ -1,0 +1,92 @@
+"""Adam in one pass gives what torch's usual Adam gives, and only where it may."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import adam as torch_adam
+from torch.optim import adamw as torch_adamw
+
+from grader.probe import adam
+
+Maker = Callable[[list[Tensor]], torch.optim.Optimizer]
+
+
+@pytest.fixture
+def fused(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Installs the quick way for one test; grows by one with each step that takes it."""
+    steps: list[int] = []
+    for module, single, name in (
+        (torch_adam, "_single_tensor_adam", "_fused_adam"),
+        (torch_adamw, "_single_tensor_adamw", "_fused_adamw"),
+    ):
+        if hasattr(module, single):
+            monkeypatch.setattr(module, single, getattr(module, single))
+            monkeypatch.setattr(module, name, _counted(getattr(module, name), steps))
+    adam.install()
+    return steps
+
+
+def _counted(step: Callable[..., None], steps: list[int]) -> Callable[..., None]:
+    def counted(*lists: Any, **settings: Any) -> None:
+        steps.append(1)
+        step(*lists, **settings)
+
+    return counted
+
+
+def _trained(make: Maker, **net: Any) -> list[Tensor]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 8, **net), nn.Tanh(), nn.Linear(8, 2, **net))
+    inputs = torch.randn(16, 5, **net)
+    optimiser = make(list(model.parameters()))
+    for _ in range(20):
+        optimiser.zero_grad()
+        model(inputs).square().mean().backward()
+        optimiser.step()
+    assert "fused" not in optimiser.defaults or not optimiser.param_groups[0]["fused"]
+    return [p.detach() for p in model.parameters()]
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
+@pytest.mark.parametrize("settings", [{}, {"amsgrad": True}, {"weight_decay": 0.1}, {"maximize": True}, {"eps": 1e-3}])
+def test_same_weights(fused: list[int], kind: Callable[..., Any], settings: dict[str, Any]) -> None:
+    ours = _trained(lambda weights: kind(weights, 0.01, **settings))
+    assert len(fused) == 20
+    torchs = _trained(lambda weights: kind(weights, 0.01, foreach=True, **settings))
+    assert len(fused) == 20
+    for our, other in zip(ours, torchs, strict=True):
+        torch.testing.assert_close(our, other, rtol=1e-3, atol=1e-4)
+
+
+def test_what_is_out_of_the_usual_goes_torchs_way(fused: list[int]) -> None:
+    _trained(lambda weights: torch.optim.Adam(weights, torch.tensor(0.01)))
+    _trained(lambda weights: torch.optim.Adam(weights, 0.01, foreach=False))
+    fused.clear()
+    _trained(lambda weights: torch.optim.Adam(weights, 0.01), dtype=torch.float64)
+    _trained(lambda weights: torch.optim.Adam(weights, torch.tensor(0.01)))
+    assert not fused
+
+
+def test_weights_laid_out_otherwise_than_their_gradients(fused: list[int]) -> None:
+    found = []
+    for foreach in (None, True):
+        weight = torch.linspace(0, 1, 12).reshape(3, 4).t().requires_grad_()
+        weight.grad = torch.linspace(-1, 2, 12).reshape(4, 3)
+        torch.optim.Adam([weight], 0.1, foreach=foreach).step()
+        found.append(weight.detach())
+    assert not fused
+    torch.testing.assert_close(*found)
+
+
+def test_state_can_be_kept_and_loaded(fused: list[int]) -> None:
+    weight = torch.ones(3, requires_grad=True)
+    first = torch.optim.Adam([weight], 0.1)
+    weight.grad = torch.ones(3)
+    first.step()
+    second = torch.optim.Adam([weight], 0.1)
+    second.load_state_dict(first.state_dict())
+    second.step()
+    assert len(fused) == 2 and float(second.state[weight]["step"]) == 2

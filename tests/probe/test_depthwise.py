@@ -1,0 +1,166 @@
+"""The shorter way through depthwise convolutions gives what torch gives."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from grader.probe import depthwise
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Installs the shorter way for one test; grows by one each time it is taken."""
+    calls: list[int] = []
+    apply = depthwise.Depthwise.apply
+
+    def counted(*args: Any) -> Tensor:
+        calls.append(1)
+        return apply(*args)  # type: ignore[no-untyped-call,no-any-return]
+
+    monkeypatch.setattr(nn.Conv2d, "_conv_forward", nn.Conv2d._conv_forward)
+    monkeypatch.setattr(depthwise.Depthwise, "apply", counted)
+    depthwise.install()
+    return calls
+
+
+def _conv(**changes: object) -> nn.Conv2d:
+    settings = {"kernel_size": 5, "padding": 2, "groups": 6} | changes
+    return nn.Conv2d(6, 6, **settings)  # type: ignore[arg-type]
+
+
+def _both(conv: nn.Conv2d, inputs: Tensor, plain: object) -> tuple[list[Tensor], list[Tensor]]:
+    """Output and gradients by the installed way, and by torch's own."""
+    found = []
+    for forward in (conv.forward, lambda x: plain(conv, x, conv.weight, conv.bias)):  # type: ignore[operator]
+        output = forward(inputs)
+        slope = torch.rand(output.shape, generator=torch.Generator().manual_seed(3)) - 0.5
+        wanted = [value for value in (inputs, conv.weight, conv.bias) if value is not None and value.requires_grad]
+        found.append([output, *torch.autograd.grad(output, wanted, slope)])
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "sides"),
+    [
+        (5, 1, 2, (9, 7)),
+        (5, 2, 2, (9, 8)),
+        (5, 3, 1, (11, 12)),
+        (5, 1, 0, (6, 8)),
+        (5, 1, 4, (3, 2)),
+        (5, 1, 2, (1, 1)),
+        (5, 2, 2, (2, 2)),
+        (5, 2, 2, (1, 2)),
+        (3, 2, 1, (2, 1)),
+        (3, 1, 1, (1, 1)),
+        (3, 4, 0, (5, 4)),
+        (7, 1, 3, (10, 10)),
+        ((5, 3), (2, 1), (0, 2), (7, 6)),
+        ((1, 11), 1, (0, 5), (4, 4)),
+        (4, 2, 1, (6, 6)),
+    ],
+)
+def test_same_output_and_gradients(
+    taken: list[int], kernel: object, stride: object, padding: object, sides: tuple[int, int], bias: bool
+) -> None:
+    torch.manual_seed(0)
+    plain = nn.Conv2d._conv_forward.__wrapped__  # type: ignore[attr-defined]
+    conv = _conv(kernel_size=kernel, stride=stride, padding=padding, bias=bias)
+    ours, torchs = _both(conv, torch.randn(4, 6, *sides, requires_grad=True), plain)
+    assert taken
+    for our, other in zip(ours, torchs, strict=True):
+        torch.testing.assert_close(our, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"groups": 3},
+        {"groups": 1},
+        {"dilation": 2, "padding": 4},
+        {"padding_mode": "circular"},
+        {"padding": "same"},
+        {"kernel_size": 3, "padding": 1},
+        {"dtype": torch.float64},
+    ],
+)
+def test_all_else_goes_torchs_way(taken: list[int], changes: dict[str, object]) -> None:
+    conv = _conv(**changes)
+    conv(torch.randn(2, 6, 8, 8, dtype=conv.weight.dtype)).sum().backward()
+    assert not taken
+    assert conv.weight.grad is not None
+
+
+def test_inputs_that_are_no_batch_are_torchs_matter(taken: list[int]) -> None:
+    conv = _conv()
+    assert conv(torch.randn(6, 8, 8)).shape == (6, 8, 8)
+    assert conv(torch.randn(0, 6, 8, 8)).shape == (0, 6, 8, 8)
+    with pytest.raises(RuntimeError, match="channels"):
+        conv(torch.randn(2, 5, 8, 8))
+    assert not taken
+    with pytest.raises(RuntimeError, match="Kernel size"):
+        _conv(padding=0)(torch.randn(2, 6, 3, 3))
+
+
+def test_not_finite_values_go_through(taken: list[int]) -> None:
+    conv = _conv(bias=False)
+    inputs = torch.randn(2, 6, 8, 8)
+    inputs[0, 0, 0, 0] = torch.inf
+    inputs[1, 2, 3, 3] = torch.nan
+    output = conv(inputs)
+    output.sum().backward()
+    assert taken and not torch.isfinite(output).all()
+    assert conv.weight.grad is not None and not torch.isfinite(conv.weight.grad[2]).all()
+    assert torch.isfinite(conv.weight.grad[1]).all()
+
+
+def test_only_what_needs_a_gradient_gets_one(taken: list[int]) -> None:
+    conv = _conv()
+    conv.weight.requires_grad_(False)
+    conv(torch.randn(2, 6, 8, 8)).sum().backward()
+    assert conv.weight.grad is None and conv.bias is not None and conv.bias.grad is not None
+    inputs = torch.randn(2, 6, 1, 1, requires_grad=True)
+    conv(inputs).sum().backward()
+    assert taken and conv.weight.grad is None and inputs.grad is not None
+
+
+def test_second_derivatives(taken: list[int]) -> None:
+    torch.manual_seed(1)
+    plain = nn.Conv2d._conv_forward.__wrapped__  # type: ignore[attr-defined]
+    for sides in ((6, 6), (1, 1)):
+        conv, inputs = _conv(bias=False), torch.randn(2, 6, *sides, requires_grad=True)
+        found = []
+        for forward in (conv.forward, lambda x, conv=conv: plain(conv, x, conv.weight, conv.bias)):
+            (first,) = torch.autograd.grad((forward(inputs) ** 2).sum(), inputs, create_graph=True)
+            found.append(torch.autograd.grad((first**2).sum(), conv.weight)[0])
+        torch.testing.assert_close(*found, rtol=1e-3, atol=1e-3)
+    assert taken
+
+
+def test_who_looks_into_the_net_sees_torchs_own_operations(taken: list[int]) -> None:
+    class Names(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append(str(func))
+            return func(*args, **(kwargs or {}))
+
+    seen: list[str] = []
+    conv = _conv()
+    with Names():  # type: ignore[no-untyped-call]
+        conv(torch.randn(2, 6, 1, 1))
+    assert any("convolution" in name for name in seen)
+    torch.func.grad(lambda w: torch.func.functional_call(conv, {"weight": w}, (torch.randn(2, 6, 8, 8),)).sum())(
+        conv.weight.detach()
+    )
+    torch.func.vmap(conv)(torch.randn(3, 2, 6, 8, 8))
+    torch.jit.trace(conv, torch.randn(2, 6, 1, 1), check_trace=False)  # type: ignore[no-untyped-call]
+    assert not taken
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_nets_can_be_scripted(taken: list[int]) -> None:
+    scripted = torch.jit.script(nn.Sequential(_conv(), nn.ReLU()))
+    assert scripted(torch.randn(2, 6, 8, 8)).shape == (2, 6, 8, 8)
+    assert not taken
