@@ -101,10 +101,11 @@ def _runs(plan: Plan, progress: Listener | None) -> list[TaskReport]:
 
 
 def seeded(settings: Settings, seed: int) -> Settings:
-    """Those of one run. Nothing is cut short: neither as converged, since the level that would decide it is what is
-    looked for, nor by the clock, since a level must not depend on how fast the machine is or what else it does."""
+    """Those of one run. It is cut short by the work that the rubric allows, as a submission is, but neither as
+    converged, since the level that would decide it is what is looked for, nor by the clock, since a level must not
+    depend on how fast the machine is or what else it does."""
     limits = replace(settings.limits, cell_s=PATIENCE_S, wall_s=PATIENCE_S, cpu_s=PATIENCE_S)
-    return replace(settings, seed=seed, key=f"calibration-{seed}", full=True, limits=limits)
+    return replace(settings, seed=seed, key=f"calibration-{seed}", calibrating=True, limits=limits)
 
 
 def measured(plan: Plan, reports: Sequence[TaskReport]) -> Manner:

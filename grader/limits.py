@@ -51,8 +51,8 @@ MAX_SHOWN_LAYERS = 40  # layers listed on a page
 class RunLimits:
     """Limits of one sandboxed run; seconds and bytes."""
 
-    wall_s: float = 900.0
-    cell_s: float = 600.0
+    wall_s: float = 1_500.0
+    cell_s: float = 1_200.0
     cpu_s: float = 3_600.0
     memory_bytes: int = 6 * GIB
     disk_bytes: int = 1 * GIB

@@ -288,8 +288,10 @@ def _sparing(work: Work, world: World) -> Sparing:
     settings, task = work.settings, work.file.task
     if settings.full:
         return FULL
-    calibration = calibration_for(task, stand_in=world.stand_in)
     budget, stand_ins = rubric_for(task, settings).budget, stand_ins_for(settings)
+    if settings.calibrating:
+        return replace(FULL, work=budget.work)
+    calibration = calibration_for(task, stand_in=world.stand_in)
     return spared(world, calibration, budget, limits=settings.limits, stand_ins=stand_ins)
 
 

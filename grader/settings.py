@@ -13,8 +13,8 @@ from grader.types import Device, Isolation
 class Settings:
     """``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours; ``store``: a folder in which runs are
     kept, and looked up before a file is run again, unless ``fresh``. ``private``: further folders that no submission
-    may see. ``full``: nothing is cut short, nothing stood in for. ``forks``: the address of a fork server, see
-    ``pipeline.warmed``. ``repeat``: so many runs with seeds from ``seed`` on, of which the median is marked;
+    may see. ``full``: nothing is cut short, nothing stood in for; ``calibrating``: nothing but the rubric's ``work``
+    cuts a training short. ``forks``: the address of a fork server, see ``pipeline.warmed``. ``repeat``: so many runs with seeds from ``seed`` on, of which the median is marked;
     ``borderline``: only of files whose first run cannot tell whether full marks are reached."""
 
     isolation: Isolation = Isolation.AUTO
@@ -29,6 +29,7 @@ class Settings:
     fresh: bool = False
     private: tuple[Path, ...] = ()
     full: bool = False
+    calibrating: bool = False
     forks: str | None = None
     repeat: int = 1
     borderline: bool = False

@@ -140,7 +140,7 @@ def _advice(
         question = "Can the net learn a single batch by heart? If not, look at the loss and the steps; "
         return ["It hardly fell."], [question + "if so, at the learning rate."]
     if not calm and out_of_time:
-        return ["It was still falling when the time for training was over and it was cut short."], [
+        return ["It was still falling when the budget for training was spent and it was cut short."], [
             "Measure how long one epoch takes, and which of its parts takes longest."
         ]
     if not calm:

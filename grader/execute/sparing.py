@@ -18,11 +18,13 @@ REMEMBER_BYTES = 256 * MIB  # of data set items that are built once and remember
 class Sparing:
     """``remember_bytes``: memory for data set items that come out alike each time; 0 remembers none. ``stand_ins``:
     full names of calls, and the kind of cheap answer each gets instead. ``converged``: when a training has certainly
-    reached full marks, None to train on regardless. ``budget_s``: seconds of training after which it is cut short."""
+    reached full marks, None to train on regardless. ``work``: seconds of training on a nominal processor after which
+    it is cut short, and ``budget_s`` by the clock."""
 
     remember_bytes: int = REMEMBER_BYTES
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     converged: Mapping[str, Any] | None = None
+    work: float | None = None
     budget_s: float | None = None
 
     def document(self) -> dict[str, Any]:
@@ -31,6 +33,7 @@ class Sparing:
             "remember_bytes": self.remember_bytes,
             "stand_ins": dict(self.stand_ins),
             "converged": None if self.converged is None else dict(self.converged),
+            "work": self.work,
             "budget_s": self.budget_s,
         }
 
@@ -45,7 +48,12 @@ def spared(
 ) -> Sparing:
     """What a run may leave out by what is known of its task. Of a rubric only the budget counts here: no other change
     of one asks for a new run."""
-    return Sparing(stand_ins=stand_ins, converged=converged(world, calibration), budget_s=_seconds(budget, limits))
+    return Sparing(
+        stand_ins=stand_ins,
+        converged=converged(world, calibration),
+        work=budget.work,
+        budget_s=_seconds(budget, limits),
+    )
 
 
 def _seconds(budget: Budget, limits: RunLimits) -> float | None:

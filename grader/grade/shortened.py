@@ -46,10 +46,10 @@ def answered(ctx: Context) -> list[str]:
 def _sentence(cut: ShortenedResult) -> str:
     where = "The training" if cut.cell is None else f"The training in cell {cut.cell}"
     if not cut.steps:
-        return f"{where} was not begun, since the time for training was over. {REST}"
+        return f"{where} was not begun, since the rubric's budget for training was spent. {REST}"
     when = f"{where} was cut short after {count(cut.epochs, 'epoch')}"
     if cut.reason == "budget":
-        return f"{when}, since the time for training was over; the net is marked as it was then. {REST}"
+        return f"{when}, since the rubric's budget for training was spent; the net is marked as it was then. {REST}"
     return f"{when}, since its own {_figure(cut)} had levelled off past the level of full marks. {REST}"
 
 

@@ -153,7 +153,8 @@ def _outermost(module: nn.Module, original: Callable[..., Any], args: Any, kwarg
     held = STATE.shortening.hold(module)
     STATE.depth = 1
     try:
-        outputs = original(*args, **kwargs)
+        with STATE.shortening.looking(module, args, kwargs):
+            outputs = original(*args, **kwargs)
     finally:
         STATE.depth = 0
         if held:

@@ -1,8 +1,9 @@
-"""Cuts a training short once it has certainly reached full marks, or once its time is over."""
+"""Cuts a training short once it has certainly reached full marks, or once its budget is spent."""
 
 import functools
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import torch
@@ -14,6 +15,7 @@ from .models import Forward
 from .rounds import Training
 from .sources import Iteration
 from .tensors import finite
+from .work import NOTHING, Work
 
 MAX_CLAIMS = 32
 PROBLEM = "Whether trainings can be cut short could not be followed ({}); from then on they were left alone."
@@ -49,6 +51,8 @@ class Shortening:
         self._training: Training | None = None
         self._earlier: Training | None = None  # that was cut in this cell and then went on
         self._level: Level | None = None
+        self._work: Work | None = None
+        self._allowed, self._done = 0.0, 0.0  # work
         self._budget: float | None = None
         self._spent = 0.0  # seconds of training in cells that have ended
         self._first = self._last = 0.0  # first and last step in this cell, by the clock
@@ -58,12 +62,16 @@ class Shortening:
         """Read the host's ``sparing`` settings."""
         sparing = settings.get("sparing") or {}
         self._budget = finite(sparing.get("budget_s"))
+        work = finite(sparing.get("work"))
+        if work is not None:
+            self._work, self._allowed = Work(), work
         rule = sparing.get("converged")
         self._level = Level(rule) if rule else None
 
     def give_up(self, problem: Exception) -> None:
         """Shorten nothing any more."""
-        self.coast, self._training, self._level, self._budget, self.muted = None, None, None, None, False
+        self.coast, self._training, self._level, self.muted = None, None, None, False
+        self._budget, self._work = None, None
         note = PROBLEM.format(type(problem).__name__)
         if note not in self._state.notes:
             self._state.notes.append(note)
@@ -91,7 +99,7 @@ class Shortening:
         value = None if self._level is None else training.reached(self._level)
         if value is not None:
             self._cut(training, CONVERGED, iteration, value)
-        elif self._time_is_over() and training.can_be_ended:
+        elif self._budget_is_spent() and training.can_be_ended:
             self._cut(training, BUDGET, iteration)
 
     @_harmless(False)
@@ -118,6 +126,11 @@ class Shortening:
             self._training.finishes(iteration)
 
     # --- calls of models ---------------------------------------------------------------------------------------------
+
+    @_harmless(NOTHING)
+    def looking(self, module: nn.Module, args: Any, kwargs: Any) -> AbstractContextManager[Any]:
+        """In which to make a call of a module, so that the work it makes becomes known."""
+        return NOTHING if self._work is None or self.coast is not None else self._work.looking(module, args, kwargs)
 
     @_harmless(())
     def hold(self, module: nn.Module) -> list[tuple[Tensor, Tensor]]:
@@ -157,7 +170,7 @@ class Shortening:
             self.end()
         last = pending[-1] if pending else None
         known = self._training.model if self._training is not None else None
-        if last is None or last.source is None or last.model is known or not self._time_is_over():
+        if last is None or last.source is None or last.model is known or not self._budget_is_spent():
             return False
         pending.pop()
         training = Training(_Unrecorded(last.model), last.source)
@@ -201,6 +214,7 @@ class Shortening:
     def stepped(self, episode: Any, backed: list[Forward], *, closure: bool) -> None:
         """A step was made and recorded."""
         training, now = self._training, time.monotonic()
+        self._done += 0.0 if self._work is None else self._work.of(backed)
         self._first, self._last = self._first or now, now
         if training is None or training.episode is not episode:
             source = backed[-1].source if backed else None
@@ -208,10 +222,12 @@ class Shortening:
             if self._earlier is not None and self._earlier.episode is episode:
                 training.before = self._earlier.before + self._earlier.epochs
         source = training.steps(backed, plain=not closure)
-        if source is not None and self._time_is_over() and training.can_be_ended:
+        if source is not None and self._budget_is_spent() and training.can_be_ended:
             self._cut(training, BUDGET, source, midway=True)
 
-    def _time_is_over(self) -> bool:
+    def _budget_is_spent(self) -> bool:
+        if self._work is not None and self._done > self._allowed:
+            return True
         return self._budget is not None and self._spent + self._last - self._first > self._budget
 
     # --- the cut -----------------------------------------------------------------------------------------------------
@@ -261,7 +277,7 @@ class Shortening:
 
 
 class _Unrecorded:
-    """Stands for the episode of a training that began when the time was over already."""
+    """Stands for the episode of a training that began when the budget was spent already."""
 
     def __init__(self, model: Any) -> None:
         self.model = model

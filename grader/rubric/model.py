@@ -28,9 +28,11 @@ class Criterion(_Part):
 
 
 class Budget(_Part):
-    """What a run may use. ``seconds``: of training, by the clock, after which it is cut short and marked on what it
-    reached. ``training_items``: how many digits there are to train on, if there are more. None: no such bound."""
+    """What a run may use. ``work``: training, in seconds of a nominal processor, counted by the operations of the net
+    and so the same everywhere, after which it is cut short and marked on what it reached. ``seconds``: the same by the
+    clock. ``training_items``: how many digits there are to train on, if there are more. None: no such bound."""
 
+    work: Annotated[StrictFloat, Field(ge=1, le=86_400, allow_inf_nan=False)] | None = None
     seconds: Annotated[StrictFloat, Field(ge=1, le=86_400, allow_inf_nan=False)] | None = None
     training_items: Annotated[StrictInt, Field(ge=100, le=60_000)] | None = None
 

@@ -447,7 +447,7 @@ def test_a_cut_that_was_not_the_end_or_not_for_convergence_settles_nothing(claim
 def test_a_training_whose_time_was_over_is_told_so():
     line = [{"step": i, "loss": 1.0 - i * 0.01} for i in range(60)]
     found = check(context(train_curve=line, guess=weak(), shortened=cut("budget")), "convergence")
-    assert "time for training was over" in found.gap
+    assert "budget for training was spent" in found.gap
     assert found.share == pytest.approx(0.65)
 
 

@@ -177,7 +177,7 @@ def test_the_report_says_that_and_where_a_training_was_cut_short():
     ]
     rest = " With --full it is trained to the end."
     level = "its own accuracy of 100% had levelled off past the level of full marks."
-    over = "the time for training was over"
+    over = "the rubric's budget for training was spent"
     assert [note.removesuffix(rest) for note in result.notes if note.endswith(rest)] == [
         f"The training in cell 2 was cut short after 98 epochs, since {level}",
         f"The training in cell 3 was cut short after 5 epochs, since {over}; the net is marked as it was then.",
