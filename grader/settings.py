@@ -14,8 +14,9 @@ class Settings:
     """``key`` cuts the held-out data; ``rubrics_dir``: other rubrics than ours; ``store``: a folder in which runs are
     kept, and looked up before a file is run again, unless ``fresh``. ``private``: further folders that no submission
     may see. ``full``: nothing is cut short, nothing stood in for; ``calibrating``: nothing but the rubric's ``work``
-    cuts a training short. ``forks``: the address of a fork server, see ``pipeline.warmed``. ``repeat``: so many runs with seeds from ``seed`` on, of which the median is marked;
-    ``borderline``: only of files whose first run cannot tell whether full marks are reached."""
+    cuts a training short. ``forks``: the address of a fork server, see ``pipeline.warmed``. ``repeat``: so many runs
+    with seeds from ``seed`` on, of which the median is marked; ``borderline``: only of files whose first run cannot
+    tell whether full marks are reached."""
 
     isolation: Isolation = Isolation.AUTO
     device: Device = Device.AUTO

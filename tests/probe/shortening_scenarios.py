@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -29,9 +30,9 @@ SCENARIOS = {}
 RESULT = {}
 
 
-def scenario(converged=ACCURACY, budget=None):
+def scenario(converged=ACCURACY, budget=None, work=None):
     def register(function):
-        SCENARIOS[function.__name__] = (function, {"converged": converged, "budget_s": budget})
+        SCENARIOS[function.__name__] = (function, {"converged": converged, "budget_s": budget, "work": work})
         return function
 
     return register
@@ -449,6 +450,26 @@ def no_time_for_a_closure(log):
 @scenario(budget=0.0)
 def no_time_without_loader(log):
     without_loader(log)
+
+
+@scenario(converged=None, work=0.0)
+def no_work_allowed(log):
+    no_time(log)
+
+
+@scenario(converged=None, work=0.03)
+def some_work_allowed(log):
+    """An epoch has WHOLE steps, each of about half a thousandth of a nominal second."""
+    school(log, epochs=40)
+
+
+@scenario(converged=None, work=0.03)
+def same_work_on_a_slow_machine(log):
+    model, (train, valid) = net(), data(valid=200)
+    optimiser = adam(model)
+    for _ in range(40):
+        losses = train_epoch(model, train, optimiser, each=lambda: time.sleep(0.001))
+        log.epoch(losses, judge(model, valid), model)
 
 
 @scenario(converged={"metric": "accuracy"})

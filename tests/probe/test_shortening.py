@@ -201,6 +201,18 @@ def test_a_run_out_of_time_is_marked_on_what_it_reached(seen):
     assert [(p["phase"], p["samples"]) for p in claims["passes"]] == [("train", 200), ("eval", 200)]
 
 
+def test_work_is_a_budget_too(seen):
+    assert seen["no_work_allowed"]["cuts"] == seen["no_time"]["cuts"]
+    assert seen["no_work_allowed"]["batches"] == seen["no_time"]["batches"]
+
+
+def test_work_does_not_depend_on_the_clock(seen):
+    quick, slow = seen["some_work_allowed"]["cuts"], seen["same_work_on_a_slow_machine"]["cuts"]
+    assert len(quick) == 1 and quick == slow
+    assert quick[0]["reason"] == "budget"
+    assert WHOLE < quick[0]["step"] < 40 * WHOLE
+
+
 def test_an_epoch_is_ended_when_its_time_is_over(seen):
     """The batches until then count, and the epoch is not taken for one that the code left."""
     found = seen["no_time_left_in_an_epoch"]

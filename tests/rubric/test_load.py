@@ -160,7 +160,8 @@ def test_only_digits_have_a_stand_in_calibration():
 def test_a_budget_is_read_and_every_part_of_it_may_be_left_out(rubric):
     assert rubric(GOOD).budget.seconds is None
     found = rubric(GOOD + "budget:\n  seconds: 90\n").budget
-    assert (found.seconds, found.training_items) == (90, None)
+    assert (found.work, found.seconds, found.training_items) == (None, 90, None)
+    assert rubric(GOOD + "budget:\n  work: 2.5\n").budget.work == 2.5
 
 
 @pytest.mark.parametrize(
@@ -170,6 +171,8 @@ def test_a_budget_is_read_and_every_part_of_it_may_be_left_out(rubric):
         ("seconds: .inf", "less than or equal|finite"),
         ("seconds: .nan", "finite"),
         ("seconds: '90'", "valid number"),
+        ("work: 0", "greater than or equal to 1"),
+        ("work: .inf", "less than or equal|finite"),
         ("minutes: 2", "unknown key"),
         ("training_items: 500", "only mnist-classification"),
         ("training_items: 99", "greater than or equal to 100"),

@@ -1,0 +1,114 @@
+"""Work is counted by what a net does with its items, and looking at it changes nothing."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from grader.probe.models import Forward, ModelRecord
+from grader.probe.work import NOTHING, Work
+
+
+def _call(module: nn.Module, inputs: Tensor) -> Forward:
+    return Forward(ModelRecord(module, 0), inputs, None, True, True, None, None, None, None)
+
+
+def _price(module: nn.Module, inputs: Tensor, then: Tensor | None = None) -> float:
+    """Of a step with ``then``, or with ``inputs``, after a call with ``inputs`` was looked into."""
+    work = Work()
+    with work.looking(module, (inputs,), {}):
+        module(inputs)
+    return work.of([_call(module, inputs if then is None else then)])
+
+
+def _cnn(width: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, width, 3), nn.ReLU(), nn.Flatten(), nn.Linear(width * 26 * 26, 10))
+
+
+def test_only_the_first_call_of_a_shape_is_looked_into() -> None:
+    net, work = nn.Linear(4, 2), Work()
+    with work.looking(net, (torch.rand(8, 4),), {}):
+        net(torch.rand(8, 4))
+    assert work.looking(net, (torch.rand(3, 4),), {}) is NOTHING
+    assert work.looking(net, (), {"input": torch.rand(3, 4)}) is NOTHING
+    assert work.looking(net, (torch.rand(3, 5, 4),), {}) is not NOTHING
+
+
+@pytest.mark.parametrize("items", [1, 8, 200])
+def test_the_price_follows_the_number_of_items(items: int) -> None:
+    net = _cnn(4)
+    looked, followed = (
+        _price(net, torch.rand(items, 1, 28, 28)),
+        _price(net, torch.rand(8, 1, 28, 28), torch.rand(items, 1, 28, 28)),
+    )
+    assert looked == pytest.approx(followed, rel=0.05)
+    assert looked > 0
+
+
+def test_more_work_costs_more() -> None:
+    images = torch.rand(64, 1, 28, 28)
+    assert _price(_cnn(64), images) > 4 * _price(_cnn(8), images) > 4 * _price(nn.Flatten(), images)
+    deep = nn.Sequential(*[nn.Linear(4, 4) for _ in range(20)])
+    assert _price(deep, torch.rand(2, 4)) > 15 * _price(nn.Linear(4, 4), torch.rand(2, 4))
+    sequence = torch.rand(16, 30, 8)
+    assert _price(nn.LSTM(8, 64), sequence) > 4 * _price(nn.LSTM(8, 16), sequence)
+    attention = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+    assert _price(attention, torch.rand(16, 200, 32)) > 5 * _price(attention, torch.rand(16, 20, 32))
+
+
+def test_looking_changes_nothing() -> None:
+    torch.manual_seed(0)
+    net, inputs = (
+        nn.Sequential(nn.Conv2d(2, 2, 5, padding=2, groups=2), nn.Dropout(0.5), nn.Flatten()),
+        torch.rand(3, 2, 6, 6),
+    )
+    results = []
+    for look in (False, True):
+        torch.manual_seed(1)
+        net.zero_grad()
+        with Work().looking(net, (inputs,), {}) if look else NOTHING:
+            output = net(inputs)
+        output.square().sum().backward()
+        results.append([output.detach(), *(p.grad.clone() for p in net.parameters() if p.grad is not None)])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    assert len(results[0]) == 3
+
+
+@pytest.mark.parametrize("inputs", [torch.rand(0, 4), torch.tensor(1.0), None, "text", 3])
+def test_what_has_no_items_is_not_looked_into(inputs: Any) -> None:
+    assert Work().looking(nn.Linear(4, 2), (inputs,), {}) is NOTHING
+    assert Work().looking(nn.Linear(4, 2), (), {}) is NOTHING
+
+
+def test_without_gradients_nothing_is_counted() -> None:
+    net, work = nn.Linear(4, 2), Work()
+    with torch.no_grad():
+        assert work.looking(net, (torch.rand(8, 4),), {}) is NOTHING
+    assert work.of([_call(net, torch.rand(8, 4))]) == 0
+    torch.func.vmap(lambda x: (_seen(work, net, x), net(x))[1])(torch.rand(5, 2, 4))
+    assert work.of([_call(net, torch.rand(8, 4))]) == 0
+
+
+def _seen(work: Work, net: nn.Module, inputs: Tensor) -> None:
+    assert work.looking(net, (inputs,), {}) is NOTHING
+
+
+def test_a_call_that_fails_sets_no_price() -> None:
+    net, work = nn.Linear(4, 2), Work()
+    with pytest.raises(RuntimeError), work.looking(net, (torch.rand(8, 5),), {}):
+        net(torch.rand(8, 5))
+    assert work.of([_call(net, torch.rand(8, 5))]) == 0
+
+
+def test_a_net_that_is_gone_is_forgotten() -> None:
+    work = Work()
+    for _ in range(3):
+        _price_in(work)
+    assert len(work._prices) == 0
+
+
+def _price_in(work: Work) -> None:
+    net = nn.Linear(4, 2)
+    with work.looking(net, (torch.rand(8, 4),), {}):
+        net(torch.rand(8, 4))
