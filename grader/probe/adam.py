@@ -6,10 +6,14 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 from torch.optim import adam, adamw
 
-LISTS = 6  # parameters, gradients, both averages, the largest averages, steps
+LISTS = 6  # weights, gradients, both averages, the largest averages, steps
+FLAGS = ("amsgrad", "maximize", "decoupled_weight_decay")
+NUMBERS = ("lr", "beta1", "beta2", "weight_decay", "eps")
+Step = Callable[..., None]
 
 
 def install() -> None:
@@ -23,33 +27,53 @@ def _replace(module: ModuleType, name: str, fused: str) -> None:
         setattr(module, name, _quick(getattr(module, name), getattr(module, fused)))
 
 
-def _quick(original: Callable[..., None], fused: Callable[..., None]) -> Callable[..., None]:
+def _quick(original: Step, fused: Step) -> Step:
     @functools.wraps(original)
     def step(*lists: Any, **settings: Any) -> None:
-        if len(lists) >= LISTS and _usual(lists, settings):
-            fused(*lists, **settings)
-        else:
+        if not _usual(lists, settings):
             original(*lists, **settings)
+            return
+        fused(*lists, **settings)
+        for values in lists[:LISTS]:
+            for value in values:
+                increment_version(value)  # the fused way forgets that a graph may need the former values
 
     return step
 
 
 def _usual(lists: tuple[Any, ...], settings: dict[str, Any]) -> bool:
-    """Whether all are plain numbers of single precision, each weight with gradient and averages laid out alike."""
-    if settings.get("capturable") or settings.get("differentiable") or settings.get("has_complex"):
+    """Whether all are plain numbers, and weights, gradients and averages belong together: the fused way does not check
+    it, and reads and writes where it must not."""
+    if len(lists) < LISTS or torch.is_grad_enabled() or torch.compiler.is_compiling():
         return False
-    if torch.compiler.is_compiling() or any(
-        isinstance(settings.get(name), Tensor) for name in ("lr", "beta1", "beta2")
-    ):
+    if any(settings.get(name) for name in ("capturable", "differentiable", "has_complex", "amsgrad")):
         return False
-    return all(_plain(value) for values in lists[:LISTS] for value in values)
+    if any(type(settings.get(name, False)) is not bool for name in FLAGS):
+        return False
+    if any(type(settings.get(name, 0.0)) not in (int, float) for name in NUMBERS):
+        return False
+    weights, gradients, means, squares, largest, steps = lists[:LISTS]
+    if largest or len({len(values) for values in (weights, gradients, means, squares, steps)}) > 1:
+        return False
+    if len({id(value) for value in weights}) < len(weights) or len({id(value) for value in steps}) < len(steps):
+        return False
+    belong = all(
+        _plain(weight)
+        and _plain(gradient)
+        and _plain(mean)
+        and _plain(square)
+        and weight.shape == gradient.shape == mean.shape == square.shape
+        for weight, gradient, mean, square in zip(weights, gradients, means, squares, strict=True)
+    )
+    return belong and all(_plain(step) and step.numel() == 1 for step in steps)
 
 
 def _plain(value: Any) -> bool:
     return (
-        isinstance(value, Tensor)
+        type(value) in (Tensor, nn.Parameter)
         and value.dtype is torch.float32
         and value.device.type == "cpu"
         and value.layout is torch.strided
         and value.is_contiguous()
+        and not value.is_inference()
     )

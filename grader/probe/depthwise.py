@@ -11,9 +11,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - TorchScript compiles the method's own text with the names of this module
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.modules.utils import _pair  # noqa: F401 - the same
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
+AT_ONCE = 4 * 1024 * 1024  # numbers of the inputs that are laid out anew at the same time
 SMALL = 9  # numbers in a kernel, up to which the usual gradient is the faster one
 ASKED = (
     "_are_functorch_transforms_active",
@@ -25,44 +27,60 @@ Pair = tuple[int, int]
 
 def install() -> None:
     """From now on ``nn.Conv2d`` takes the shorter way where there is one."""
-    if all(hasattr(torch._C, name) for name in ASKED):
+    if all(hasattr(torch._C, name) for name in ASKED) and hasattr(torch._C._functorch, "is_legacy_batchedtensor"):
         nn.Conv2d._conv_forward = _quick(nn.Conv2d._conv_forward)  # type: ignore[method-assign]
 
 
 def _quick(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @functools.wraps(original)
     def _conv_forward(self: nn.Conv2d, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.groups > 1 and self.groups == self.in_channels == self.out_channels and _usual(self, input, weight):
+        if self.groups > 1 and _usual(input) and _depthwise(self, weight, bias):
             stride, padding = (self.stride[0], self.stride[1]), (int(self.padding[0]), int(self.padding[1]))
             learns = torch.is_grad_enabled() and weight.requires_grad and weight[0].numel() > SMALL
-            if learns or _single(input, weight, stride, padding):
+            if input.shape[1] == len(weight) and (learns or _single(input, weight, stride, padding)):
                 return Depthwise.apply(input, weight, bias, stride, padding)  # type: ignore[no-any-return]
         return original(self, input, weight, bias)
 
     return _conv_forward
 
 
-def _usual(conv: nn.Conv2d, inputs: Tensor, weight: Tensor) -> bool:
+def _depthwise(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether it is a plain one: of each channel one, by a kernel of its own."""
+    return (
+        conv.groups == conv.in_channels == conv.out_channels
+        and conv.padding_mode == "zeros"
+        and all(isinstance(pair, tuple) and len(pair) == 2 for pair in (conv.stride, conv.padding))
+        and conv.dilation == (1, 1)
+        and _plain(weight)
+        and weight.dim() == 4
+        and len(weight) == conv.groups
+        and weight.shape[1] == 1
+        and (bias is None or (_plain(bias) and bias.shape == (conv.groups,)))
+    )
+
+
+def _usual(inputs: Tensor) -> bool:
     """Whether it is plain training or prediction on a processor, which nobody looks into."""
     return (
         torch._C._get_tracing_state() is None
-        and conv.padding_mode == "zeros"
-        and not isinstance(conv.padding, str)
-        and conv.dilation == (1, 1)
-        and type(inputs) is Tensor
-        and type(weight) in (Tensor, nn.Parameter)
+        and _plain(inputs)
         and inputs.dim() == 4
         and inputs.numel() > 0
-        and inputs.dtype == weight.dtype == torch.float32
-        and inputs.device.type == weight.device.type == "cpu"
-        and inputs.is_contiguous()
-        and weight.is_contiguous()
-        and inputs.shape[1] == len(weight)
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
         and not torch._C._is_torch_function_mode_enabled()
+        and forward_ad._current_level < 0
         and _get_current_dispatch_mode() is None
+    )
+
+
+def _plain(values: Tensor) -> bool:
+    return (
+        type(values) in (Tensor, nn.Parameter)
+        and values.dtype is torch.float32
+        and values.device.type == "cpu"
+        and values.is_contiguous()
     )
 
 
@@ -81,6 +99,7 @@ class Depthwise(torch.autograd.Function):
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair) -> Tensor:
         """(N, C, H', W')."""
         ctx.save_for_backward(inputs, weight)
+        ctx.set_materialize_grads(False)
         ctx.stride, ctx.padding, ctx.biased = stride, padding, bias is not None
         ctx.single = _single(inputs, weight, stride, padding)
         if not ctx.single:
@@ -90,11 +109,15 @@ class Depthwise(torch.autograd.Function):
         return out if bias is None else out + bias.view(1, -1, 1, 1)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, ...]:
         """With respect to inputs, weight and bias."""
+        if gradient is None:
+            return (None,) * 5
         inputs, weight = ctx.saved_tensors
         wanted = [ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.biased and ctx.needs_input_grad[2]]
-        if torch.is_grad_enabled():  # this gradient will be differentiated itself
+        if torch.is_grad_enabled() or torch._C._functorch.is_legacy_batchedtensor(
+            gradient
+        ):  # more is asked than one gradient
             return *_torch_backward(ctx, gradient, inputs, weight, wanted), None, None
         of_inputs = of_weight = of_bias = None
         if wanted[0] and ctx.single:
@@ -113,7 +136,8 @@ class Depthwise(torch.autograd.Function):
 def _met(inputs: Tensor, weight: Tensor, padding: Pair) -> tuple[Tensor, Tensor]:
     """The part of the inputs, and that of the kernels (C, h, w) that meets it, where the rest meets padding only."""
     high, wide = (
-        min(side, kernel - pad) for side, kernel, pad in zip(inputs.shape[2:], weight.shape[2:], padding, strict=True)
+        max(0, min(side, kernel - pad))
+        for side, kernel, pad in zip(inputs.shape[2:], weight.shape[2:], padding, strict=True)
     )
     top, left = padding
     return inputs[:, :, :high, :wide], weight[:, 0, top : top + high, left : left + wide]
@@ -131,19 +155,26 @@ def _torch_backward(
 
 def _of_weight(gradient: Tensor, inputs: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
     """Each number of a kernel by itself: the products of what it met and of the gradient, with channels innermost."""
-    pixels, slopes = (values.permute(0, 2, 3, 1).contiguous() for values in (inputs, gradient))
     channels = len(weight)
-    found = torch.zeros((*weight.shape[2:], channels))
+    found = torch.zeros((*weight.shape[2:], channels), dtype=weight.dtype, device=weight.device)
+    some = max(1, AT_ONCE // inputs[0].numel())
+    for part, slope in zip(torch.split(inputs, some), torch.split(gradient, some), strict=True):
+        pixels, slopes = (values.permute(0, 2, 3, 1).contiguous() for values in (part, slope))
+        _add_of_weight(found, pixels, slopes, stride, padding)
+    return found.permute(2, 0, 1).unsqueeze(1).contiguous()
+
+
+def _add_of_weight(found: Tensor, pixels: Tensor, slopes: Tensor, stride: Pair, padding: Pair) -> None:
+    """Add what some items give: ``found`` (kH, kW, C), ``pixels`` (N, H, W, C), ``slopes`` (N, H', W', C)."""
     rows, columns = (
         [_overlap(i, pixels.shape[axis], slopes.shape[axis], stride[axis - 1], padding[axis - 1]) for i in range(size)]
-        for axis, size in ((1, weight.shape[2]), (2, weight.shape[3]))
+        for axis, size in ((1, found.shape[0]), (2, found.shape[1]))
     )
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
             if row is not None and column is not None:
                 product = pixels[:, row[0], column[0]] * slopes[:, row[1], column[1]]
-                torch.sum(product.view(-1, channels), 0, out=found[i, j])
-    return found.permute(2, 0, 1).unsqueeze(1).contiguous()
+                found[i, j] += product.view(-1, product.shape[3]).sum(0)
 
 
 def _overlap(place: int, pixels: int, outputs: int, stride: int, padding: int) -> tuple[slice, slice] | None:

@@ -189,7 +189,7 @@ def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> No
         return
     _look_for_update(record)
     if forward.gradients and output.requires_grad:
-        output.register_hook(forward.mark)  # type: ignore[no-untyped-call]
+        output.register_hook(functools.partial(STATE.shortening.goes_back, forward))  # type: ignore[no-untyped-call]
     STATE.pending.append(forward)
     settle(remain=1)
 

@@ -150,6 +150,12 @@ class Shortening:
         return self.muted
 
     @_harmless(None)
+    def goes_back(self, forward: Forward, gradient: Tensor) -> None:
+        """A backward pass goes through a call."""
+        forward.mark(gradient)
+        self._done += 0.0 if self._work is None else self._work.of(forward)
+
+    @_harmless(None)
     def filed(self, forward: Forward, phase: str) -> None:
         """The phase of a call is known."""
         if self._training is not None and self.coast is None and forward.model is self._training.model:
@@ -214,7 +220,6 @@ class Shortening:
     def stepped(self, episode: Any, backed: list[Forward], *, closure: bool) -> None:
         """A step was made and recorded."""
         training, now = self._training, time.monotonic()
-        self._done += 0.0 if self._work is None else self._work.of(backed)
         self._first, self._last = self._first or now, now
         if training is None or training.episode is not episode:
             source = backed[-1].source if backed else None

@@ -472,6 +472,24 @@ def same_work_on_a_slow_machine(log):
         log.epoch(losses, judge(model, valid), model)
 
 
+@scenario(converged=None, work=0.03)
+def accumulated_work(log):
+    """Five passes for each step, whose gradients are added up."""
+    model, (train, valid) = net(), data(valid=200)
+    optimiser = adam(model)
+    for _ in range(40):
+        model.train()
+        losses = []
+        for number, (a, b) in enumerate(train):
+            loss = F.cross_entropy(model(a), b)
+            loss.backward()
+            losses.append(loss.item())
+            if number % 4 == 3:
+                optimiser.step()
+                optimiser.zero_grad()
+        log.epoch(losses, judge(model, valid), model)
+
+
 @scenario(converged={"metric": "accuracy"})
 def rule_that_cannot_be_read(log):
     school(log, epochs=20)

@@ -60,6 +60,7 @@ def _both(conv: nn.Conv2d, inputs: Tensor, plain: object) -> tuple[list[Tensor],
         (7, 1, 3, (10, 10)),
         ((5, 3), (2, 1), (0, 2), (7, 6)),
         ((1, 11), 1, (0, 5), (4, 4)),
+        (3, 9, 4, (3, 3)),
         (4, 2, 1, (6, 6)),
     ],
 )
@@ -164,3 +165,63 @@ def test_nets_can_be_scripted(taken: list[int]) -> None:
     scripted = torch.jit.script(nn.Sequential(_conv(), nn.ReLU()))
     assert scripted(torch.randn(2, 6, 8, 8)).shape == (2, 6, 8, 8)
     assert not taken
+
+
+@pytest.mark.parametrize(("name", "value"), [("stride", 2), ("padding", 1), ("stride", (2,))])
+def test_settings_that_were_changed_by_hand(taken: list[int], name: str, value: object) -> None:
+    conv = _conv()
+    setattr(conv, name, value)
+    assert conv(torch.randn(2, 6, 8, 8)).dim() == 4
+    assert not taken
+
+
+def test_a_bias_or_weight_that_does_not_fit_is_torchs_error(taken: list[int]) -> None:
+    for name, values in (
+        ("bias", torch.zeros(1)),
+        ("weight", torch.zeros(6, 2, 5, 5)),
+        ("bias", torch.zeros(6).double()),
+    ):
+        conv = _conv()
+        setattr(conv, name, nn.Parameter(values))
+        with pytest.raises(RuntimeError):
+            conv(torch.randn(2, 6, 1, 1))
+    assert not taken
+
+
+def test_many_gradients_at_once_and_directions(taken: list[int]) -> None:
+    torch.manual_seed(2)
+    plain = nn.Conv2d._conv_forward.__wrapped__  # type: ignore[attr-defined]
+    for sides in ((4, 4), (1, 1)):
+        conv, inputs = _conv(), torch.randn(1, 6, *sides)
+        ours = torch.autograd.functional.jacobian(conv, inputs, vectorize=True)  # type: ignore[no-untyped-call]
+        torchs = torch.autograd.functional.jacobian(lambda x, c=conv: plain(c, x, c.weight, c.bias), inputs)  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(ours, torchs, rtol=1e-4, atol=1e-4)
+        with torch.autograd.forward_ad.dual_level():
+            conv(torch.autograd.forward_ad.make_dual(inputs, torch.ones_like(inputs)))
+    assert taken
+
+
+def test_no_gradient_stays_none(taken: list[int]) -> None:
+    class Stop(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, values: Tensor) -> Tensor:
+            return values.clone()
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Tensor) -> None:
+            return None
+
+    conv = _conv()
+    Stop.apply(conv(torch.randn(2, 6, 8, 8))).sum().backward()
+    assert taken
+    assert conv.weight.grad is None
+
+
+def test_many_items_are_taken_some_at_a_time(taken: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(depthwise, "AT_ONCE", 1000)
+    torch.manual_seed(0)
+    plain = nn.Conv2d._conv_forward.__wrapped__  # type: ignore[attr-defined]
+    ours, torchs = _both(_conv(), torch.randn(5, 6, 9, 9, requires_grad=True), plain)
+    for our, other in zip(ours, torchs, strict=True):
+        torch.testing.assert_close(our, other, rtol=1e-4, atol=1e-4)
+    assert taken

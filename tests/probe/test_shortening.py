@@ -213,6 +213,12 @@ def test_work_does_not_depend_on_the_clock(seen):
     assert WHOLE < quick[0]["step"] < 40 * WHOLE
 
 
+def test_passes_whose_gradients_are_added_up_are_work_too(seen):
+    """Five passes of an epoch make one step."""
+    one, five = (seen[name]["cuts"][0]["step"] for name in ("some_work_allowed", "accumulated_work"))
+    assert five == pytest.approx(one / 5, abs=1)
+
+
 def test_an_epoch_is_ended_when_its_time_is_over(seen):
     """The batches until then count, and the epoch is not taken for one that the code left."""
     found = seen["no_time_left_in_an_epoch"]

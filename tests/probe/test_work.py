@@ -11,7 +11,7 @@ from grader.probe.work import NOTHING, Work
 
 
 def _call(module: nn.Module, inputs: Tensor) -> Forward:
-    return Forward(ModelRecord(module, 0), inputs, None, True, True, None, None, None, None)
+    return Forward(ModelRecord(module, 0), inputs, None, module.training, True, None, None, None, None)
 
 
 def _price(module: nn.Module, inputs: Tensor, then: Tensor | None = None) -> float:
@@ -19,7 +19,7 @@ def _price(module: nn.Module, inputs: Tensor, then: Tensor | None = None) -> flo
     work = Work()
     with work.looking(module, (inputs,), {}):
         module(inputs)
-    return work.of([_call(module, inputs if then is None else then)])
+    return work.of(_call(module, inputs if then is None else then))
 
 
 def _cnn(width: int) -> nn.Module:
@@ -33,6 +33,7 @@ def test_only_the_first_call_of_a_shape_is_looked_into() -> None:
     assert work.looking(net, (torch.rand(3, 4),), {}) is NOTHING
     assert work.looking(net, (), {"input": torch.rand(3, 4)}) is NOTHING
     assert work.looking(net, (torch.rand(3, 5, 4),), {}) is not NOTHING
+    assert work.looking(net.eval(), (torch.rand(3, 4),), {}) is not NOTHING
 
 
 @pytest.mark.parametrize("items", [1, 8, 200])
@@ -85,9 +86,9 @@ def test_without_gradients_nothing_is_counted() -> None:
     net, work = nn.Linear(4, 2), Work()
     with torch.no_grad():
         assert work.looking(net, (torch.rand(8, 4),), {}) is NOTHING
-    assert work.of([_call(net, torch.rand(8, 4))]) == 0
+    assert work.of(_call(net, torch.rand(8, 4))) == 0
     torch.func.vmap(lambda x: (_seen(work, net, x), net(x))[1])(torch.rand(5, 2, 4))
-    assert work.of([_call(net, torch.rand(8, 4))]) == 0
+    assert work.of(_call(net, torch.rand(8, 4))) == 0
 
 
 def _seen(work: Work, net: nn.Module, inputs: Tensor) -> None:
@@ -98,14 +99,77 @@ def test_a_call_that_fails_sets_no_price() -> None:
     net, work = nn.Linear(4, 2), Work()
     with pytest.raises(RuntimeError), work.looking(net, (torch.rand(8, 5),), {}):
         net(torch.rand(8, 5))
-    assert work.of([_call(net, torch.rand(8, 5))]) == 0
+    assert work.of(_call(net, torch.rand(8, 5))) == 0
+
+
+def test_a_net_on_which_calls_fail_is_left_alone_at_last() -> None:
+    net, work = nn.Linear(4, 2), Work()
+    for _ in range(8):
+        with pytest.raises(RuntimeError), work.looking(net, (torch.rand(8, 5),), {}):
+            net(torch.rand(8, 5))
+    assert work.looking(net, (torch.rand(8, 4),), {}) is NOTHING
+
+
+def test_work_on_the_weights_alone_is_not_charged_for_each_item() -> None:
+    """A first look with one item must not make a training dear that has many."""
+    net = nn.utils.parametrizations.weight_norm(nn.Linear(500, 500))
+    work = Work()
+    for items in (1, 512):
+        with work.looking(net, (torch.rand(items, 500),), {}):
+            net(torch.rand(items, 500))
+    assert work.of(_call(net, torch.rand(512, 500))) == pytest.approx(_price(net, torch.rand(512, 500)), rel=0.05)
+
+
+def test_shapes_beyond_those_that_were_looked_into_cost_what_alike_ones_do() -> None:
+    net, work = nn.Linear(4, 2), Work()
+    for length in range(1, 70):
+        with work.looking(net, (torch.rand(2, length, 4),), {}):
+            net(torch.rand(2, length, 4))
+    long, longer = (work.of(_call(net, torch.rand(200, length, 4))) for length in (64, 128))
+    assert 1.5 * long < longer < 2.5 * long
+
+
+class _Odd(nn.Module):
+    """Does in its forward what is hard to count."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+        self.layer = nn.Linear(1, 2)
+        self.never_used = nn.LazyLinear(3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if self.what == "squeeze":
+            inputs.squeeze_()
+        elif self.what == "cond":
+            return torch.cond(inputs.sum() > 0, self.layer, self.layer, (inputs,))
+        elif self.what == "nested":
+            rows = torch.nested.nested_tensor([torch.rand(2, 1), torch.rand(3, 1)])
+            return self.layer(rows).to_padded_tensor(0.0)
+        return self.layer(inputs.reshape(-1, 1))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("what", ["nothing", "squeeze", "cond", "nested"])
+def test_what_cannot_be_counted_comes_in_nobodys_way(what: str) -> None:
+    net = _Odd(what)
+    with Work().looking(net, (inputs := torch.rand(1, 1),), {}) as counter:
+        assert counter is not None
+        assert net(inputs).shape[-1] == 2
+
+
+def test_nested_inputs_cost_nothing() -> None:
+    nested = torch.nested.nested_tensor([torch.rand(2, 4), torch.rand(3, 4)])
+    net, work = nn.Linear(4, 2), Work()
+    assert work.looking(net, (nested,), {}) is NOTHING
+    assert work.of(_call(net, nested)) == 0
 
 
 def test_a_net_that_is_gone_is_forgotten() -> None:
     work = Work()
     for _ in range(3):
         _price_in(work)
-    assert len(work._prices) == 0
+    assert len(work._known) == 0
 
 
 def _price_in(work: Work) -> None:

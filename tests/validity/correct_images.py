@@ -122,10 +122,10 @@ def _digits() -> Iterator[Recipe]:
         yield replace(made(TaskId.MNIST_CLASSIFICATION, "digits-", row), seed=index if index % 3 else None)
     few: Row = (
         "transformer",
-        digits.loaders(many=24),
+        digits.loaders(many=40),
         digits.transformer(),
         losses.CROSS_ENTROPY,
-        by.adamw("2e-3"),
+        by.cosine(by.adamw("2e-3"), N),
         N,
         "fit usual notebook plot",
     )
