@@ -34,7 +34,7 @@ def _quick(original: Step, fused: Step) -> Step:
             original(*lists, **settings)
             return
         fused(*lists, **settings)
-        for values in lists[:LISTS]:
+        for values in (lists[0], *lists[2:LISTS]):
             for value in values:
                 increment_version(value)  # the fused way forgets that a graph may need the former values
 
