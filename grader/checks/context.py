@@ -1,6 +1,6 @@
 """Everything a check may look at, and the few questions that most checks ask of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import dropwhile
 
@@ -28,13 +28,15 @@ from grader.types import Exit
 
 @dataclass(frozen=True)
 class Context:
-    """One marked run: its evidence, the world it saw, the held-out predictions, and what they are measured against."""
+    """One marked run: its evidence, the world it saw, the held-out predictions, and what they are measured against.
+    ``worked_out``: what one check has worked out of these at length, for the others."""
 
     evidence: Evidence
     world: World
     predictions: HeldOutPredictions
     spec: TaskSpec
     calibration: Calibration
+    worked_out: dict[str, float | None] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @property
     def document(self) -> EvidenceDocument:

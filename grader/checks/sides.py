@@ -11,6 +11,7 @@ from grader.predictions import pipeline_map, table_map
 from grader.predictions.model import NotProven
 
 Floats = NDArray[np.float64]
+SHARED = "shared share"
 FEW_COLUMNS = 3  # with so few inputs different penguins may look the same
 NATURAL_TWINS = 0.5
 DISTINCT = 0.75  # share of different rows among so few columns, below which nearly every row has a twin
@@ -21,6 +22,12 @@ SOME = 16  # rows trained on that are tried with the map of the judged ones
 
 def shared_share(ctx: Context) -> float | None:
     """Share of the judged rows that were also trained on; None if it cannot be told."""
+    if SHARED not in ctx.worked_out:
+        ctx.worked_out[SHARED] = _shared_share(ctx)
+    return ctx.worked_out[SHARED]
+
+
+def _shared_share(ctx: Context) -> float | None:
     if ctx.claims is None:
         return None
     claim = ctx.claims.split
