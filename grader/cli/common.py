@@ -51,7 +51,12 @@ DataOption = Annotated[
 ]
 TimeOption = Annotated[
     float | None,
-    typer.Option("--time-limit", metavar="SECONDS", help="For all cells of one file (else 900).", show_default=False),
+    typer.Option(
+        "--time-limit",
+        metavar="SECONDS",
+        help=f"For all cells of one file (else {RunLimits().wall_s:g}).",
+        show_default=False,
+    ),
 ]
 MemoryOption = Annotated[
     float | None,
