@@ -19,7 +19,6 @@ from grader.limits import MAX_EVIDENCE_JSON, MAX_JSON_KEYS, MIB
 from grader.types import Exit, TaskId
 
 EXAMPLES = settings(
-    max_examples=2000,
     deadline=None,
     derandomize=True,
     database=None,

@@ -21,7 +21,6 @@ from grader.tasks.model import RawInputs, Truth
 from grader.types import Status, TaskId, TaskStatus
 
 EXAMPLES = settings(
-    max_examples=2000,
     deadline=None,
     derandomize=True,
     database=None,

@@ -19,7 +19,6 @@ from grader.rubric.stand_ins import FILE, KINDS, load_stand_ins
 from grader.types import TaskId
 
 EXAMPLES = settings(
-    max_examples=2000,
     deadline=None,
     derandomize=True,
     database=None,

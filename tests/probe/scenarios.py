@@ -432,8 +432,11 @@ def weights_after_reference():
     return [p.detach().clone() for p in reference().parameters()]
 
 
-plain = weights_after_reference()
 import grader_probe  # noqa: E402
+from grader_probe import adam  # noqa: E402
+
+adam.install()  # whose last digits are others
+plain = weights_after_reference()
 
 out = folder / "out"
 out.mkdir()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("memory scenarios")
 PROBE = Path(__file__).parents[2] / "grader" / "probe"
 LEFT_ALONE = [
     "torch draws", "numpy draws", "python draws", "draws without use", "ellipses", "seldom", "unseen", "begins to draw",

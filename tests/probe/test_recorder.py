@@ -10,6 +10,7 @@ import pytest
 
 from grader.evidence.model import Claims, HeldOutClaims
 
+pytestmark = pytest.mark.xdist_group("recorder scenarios")
 PROBE = Path(__file__).parents[2] / "grader" / "probe"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from grader.evidence.model import Claims
 
+pytestmark = pytest.mark.xdist_group("shortening scenarios")
 PROBE = Path(__file__).parents[2] / "grader" / "probe"
 WHOLE = 5  # batches of an epoch
 CUT = [

@@ -158,6 +158,7 @@ def test_what_cannot_be_counted_comes_in_nobodys_way(what: str) -> None:
         assert net(inputs).shape[-1] == 2
 
 
+@pytest.mark.filterwarnings("ignore:.*nested")
 def test_nested_inputs_cost_nothing() -> None:
     nested = torch.nested.nested_tensor([torch.rand(2, 4), torch.rand(3, 4)])
     net, work = nn.Linear(4, 2), Work()
