@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from grader.calibrate import REFERENCE, band, document, lower_end, with_manner, works
+from grader import pipeline
+from grader.calibrate import REFERENCE, band, document, lower_end, seeded, with_manner, works
+from grader.execute.sparing import FULL
 from grader.fit import misfit
-from grader.rubric import Band, Calibration, Made, Manner, calibration_path, load_calibration
+from grader.rubric import Band, Calibration, Made, Manner, calibration_path, load_calibration, load_rubric
 from grader.tasks import build_world
 from grader.tasks.fingerprint import fingerprint
 from grader.types import TaskId
@@ -103,6 +106,13 @@ def calibrated(world, **changes) -> Calibration:
         "solution": "s",
     }
     return Calibration(metric="mae", reference=300.0, manners=[manner(made=Made(**(here | changes)))])
+
+
+def test_a_run_is_cut_short_by_the_work_of_the_rubric_alone(world):
+    file = SimpleNamespace(task=TASK)
+    found = pipeline._sparing(pipeline.Work("seed 3", file, seeded(pipeline.Settings(), 3)), world)
+    assert found == replace(FULL, work=load_rubric(TASK).budget.work)
+    assert found.work is not None
 
 
 def test_a_calibration_fits_what_it_was_measured_with(world):
