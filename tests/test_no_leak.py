@@ -17,8 +17,8 @@ pytestmark = [
     pytest.mark.skipif(Bubblewrap().available() is not None, reason="bubblewrap is not to be had here"),
 ]
 
-# Runs inside. Reads every regular file and looks for the needles, also inside gzip files. Binary libraries, most of
-# what there is to read, are read too, in one of the two searches.
+# Runs inside. Goes through every regular file and looks for the needles, also inside gzip files: rows of penguins in
+# any file that names an island, binary libraries too; rows of digits in any file that is called after them.
 SEARCH = r"""
 import gzip, json, os
 needles = json.load(open("needles.json"))
@@ -28,9 +28,10 @@ for top in ("/",):
         folders[:] = [f for f in folders if os.path.join(folder, f) not in ("/proc", "/sys", "/dev")]
         for name in files:
             path = os.path.join(folder, name)
-            if ".so" in name and not needles["libraries"]:
-                continue
             if not os.path.isfile(path) or os.path.abspath(path) == os.path.abspath("needles.json"):
+                continue
+            if needles["name"] and not name.startswith(needles["name"]):
+                seen += 1
                 continue
             try:
                 size = os.path.getsize(path)
@@ -43,7 +44,7 @@ for top in ("/",):
             except Exception:
                 continue
             seen += 1
-            if b"Torgersen" in content or b"Biscoe" in content or name.startswith("digits"):
+            if needles["name"] or b"Torgersen" in content or b"Biscoe" in content:
                 for needle in needles["held_out"]:
                     if needle.encode() in content:
                         found.append((path, needle))
@@ -83,7 +84,7 @@ def test_no_file_inside_holds_a_held_out_row(task, tmp_path):
         held = penguins.held_out_rows(table, "self-check")
         kept = table.drop(index=held)
         needles = {"held_out": penguin_lines(table.iloc[held]), "training": penguin_lines(kept)[:5]}
-    needles["libraries"] = task is TaskId.PENGUINS_CLASSIFICATION
+    needles["name"] = "digits" if task is TaskId.MNIST_CLASSIFICATION else ""
     folder = tmp_path / "hand-in"
     folder.mkdir()
     (folder / "01.py").write_text(SEARCH)
