@@ -6,9 +6,10 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 from torch.autograd.graph import increment_version
 from torch.optim import adam, adamw
+
+from .tensors import plain
 
 LISTS = 6  # weights, gradients, both averages, the largest averages, steps
 FLAGS = ("amsgrad", "maximize", "decoupled_weight_decay")
@@ -69,11 +70,4 @@ def _usual(lists: tuple[Any, ...], settings: dict[str, Any]) -> bool:
 
 
 def _plain(value: Any) -> bool:
-    return (
-        type(value) in (Tensor, nn.Parameter)
-        and value.dtype is torch.float32
-        and value.device.type == "cpu"
-        and value.layout is torch.strided
-        and value.is_contiguous()
-        and not value.is_inference()
-    )
+    return plain(value) and not value.is_inference()

@@ -13,7 +13,8 @@ import torch.nn.functional as F  # noqa: N812 - TorchScript compiles the method'
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.modules.utils import _pair  # noqa: F401 - the same
-from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from .tensors import plain, unobserved
 
 AT_ONCE = 4 * 1024 * 1024  # numbers of the inputs that are laid out anew at the same time
 SMALL = 9  # numbers in a kernel, up to which the usual gradient is the faster one
@@ -51,36 +52,24 @@ def _depthwise(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> bool:
         and conv.padding_mode == "zeros"
         and all(isinstance(pair, tuple) and len(pair) == 2 for pair in (conv.stride, conv.padding))
         and conv.dilation == (1, 1)
-        and _plain(weight)
+        and plain(weight)
         and weight.dim() == 4
         and len(weight) == conv.groups
         and weight.shape[1] == 1
-        and (bias is None or (_plain(bias) and bias.shape == (conv.groups,)))
+        and (bias is None or (plain(bias) and bias.shape == (conv.groups,)))
     )
 
 
 def _usual(inputs: Tensor) -> bool:
     """Whether it is plain training or prediction on a processor, which nobody looks into."""
     return (
-        torch._C._get_tracing_state() is None
-        and _plain(inputs)
+        unobserved()
+        and plain(inputs)
         and inputs.dim() == 4
         and inputs.numel() > 0
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
-        and not torch._C._are_functorch_transforms_active()
         and not torch._C._is_torch_function_mode_enabled()
         and forward_ad._current_level < 0
-        and _get_current_dispatch_mode() is None
-    )
-
-
-def _plain(values: Tensor) -> bool:
-    return (
-        type(values) in (Tensor, nn.Parameter)
-        and values.dtype is torch.float32
-        and values.device.type == "cpu"
-        and values.is_contiguous()
     )
 
 

@@ -52,7 +52,6 @@ class Shortening:
         self._earlier: Training | None = None  # that was cut in this cell and then went on
         self._level: Level | None = None
         self._work: Work | None = None
-        self._allowed, self._done = 0.0, 0.0  # work
         self._budget: float | None = None
         self._spent = 0.0  # seconds of training in cells that have ended
         self._first = self._last = 0.0  # first and last step in this cell, by the clock
@@ -63,8 +62,7 @@ class Shortening:
         sparing = settings.get("sparing") or {}
         self._budget = finite(sparing.get("budget_s"))
         work = finite(sparing.get("work"))
-        if work is not None:
-            self._work, self._allowed = Work(), work
+        self._work = None if work is None else Work(work)
         rule = sparing.get("converged")
         self._level = Level(rule) if rule else None
 
@@ -153,7 +151,8 @@ class Shortening:
     def goes_back(self, forward: Forward, gradient: Tensor) -> None:
         """A backward pass goes through a call."""
         forward.mark(gradient)
-        self._done += 0.0 if self._work is None else self._work.of(forward)
+        if self._work is not None:
+            self._work.add(forward)
 
     @_harmless(None)
     def filed(self, forward: Forward, phase: str) -> None:
@@ -231,7 +230,7 @@ class Shortening:
             self._cut(training, BUDGET, source, midway=True)
 
     def _budget_is_spent(self) -> bool:
-        if self._work is not None and self._done > self._allowed:
+        if self._work is not None and self._work.is_spent:
             return True
         return self._budget is not None and self._spent + self._last - self._first > self._budget
 

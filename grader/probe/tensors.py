@@ -3,7 +3,8 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 
 def finite(value: Any) -> float | None:
@@ -62,3 +63,24 @@ class RowHasher:
             weights = torch.rand(count, generator=generator, dtype=torch.float64) + 0.5
             self._plans[width] = (index, weights)
         return self._plans[width]
+
+
+def plain(value: Any) -> bool:
+    """Whether it is a tensor or weight as most are: single precision, on a processor, in one piece."""
+    return (
+        type(value) in (Tensor, nn.Parameter)
+        and value.dtype is torch.float32
+        and value.device.type == "cpu"
+        and value.layout is torch.strided
+        and value.is_contiguous()
+    )
+
+
+def unobserved() -> bool:
+    """Whether nobody looks into operations now, or puts them together into something else."""
+    return (
+        _get_current_dispatch_mode() is None
+        and torch._C._get_tracing_state() is None
+        and not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+    )

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from .models import Forward
-from .tensors import first_tensor
+from .tensors import first_tensor, unobserved
 
 # The nominal processor that the unit of work, one second of it, is named after: about one of a server of 2020.
 PER_CALL = 10e-6  # seconds for each operation that is begun,
@@ -60,9 +60,10 @@ class _Prices:
 
 class Work:
     """Counts what passes through nets and back cost. The first call with gradients for each shape of an item is looked
-    into; the price of later ones follows from their number of items."""
+    into; the price of later ones follows from their number of items. ``allowed``: seconds of the nominal processor."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: float = math.inf) -> None:
+        self._allowed, self._done = allowed, 0.0
         self._known: weakref.WeakKeyDictionary[nn.Module, _Prices] = weakref.WeakKeyDictionary()
 
     def looking(self, module: nn.Module, args: Any, kwargs: Any) -> AbstractContextManager[Any]:
@@ -77,9 +78,18 @@ class Work:
         if price is not None and len(inputs) < MUCH_LARGER * price.items:
             return NOTHING
         full = price is None and len(prices.by_shape) >= MAX_SHAPES
-        if full or prices.failed >= MAX_FAILED or not _can_be_looked_into():
+        if full or prices.failed >= MAX_FAILED or not unobserved():
             return NOTHING
         return _Counter(module, prices, inputs)
+
+    def add(self, call: Forward) -> None:
+        """A pass back goes through a call."""
+        self._done += self.of(call)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether more was done than is allowed."""
+        return self._done > self._allowed
 
     def of(self, call: Forward) -> float:
         """Seconds of the nominal processor that it takes, and the pass back; nothing for what is not known."""
@@ -153,13 +163,3 @@ def _shape(inputs: Tensor, *, training: bool) -> Shape:
 
 def _size(shape: Shape) -> int:
     return max(1, math.prod(shape[1][1:]))
-
-
-def _can_be_looked_into() -> bool:
-    """Whether nobody else looks into operations now, or puts them together into something else."""
-    return (
-        _get_current_dispatch_mode() is None
-        and torch._C._get_tracing_state() is None
-        and not torch.compiler.is_compiling()
-        and not torch._C._are_functorch_transforms_active()
-    )

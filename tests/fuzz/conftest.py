@@ -5,4 +5,3 @@ import os
 from hypothesis import settings
 
 settings.register_profile("fuzz", max_examples=int(os.environ.get("FUZZ_EXAMPLES", "500")))
-settings.load_profile("fuzz")

@@ -19,6 +19,7 @@ from grader.limits import MAX_EVIDENCE_JSON, MAX_JSON_KEYS, MIB
 from grader.types import Exit, TaskId
 
 EXAMPLES = settings(
+    settings.get_profile("fuzz"),
     deadline=None,
     derandomize=True,
     database=None,

@@ -21,6 +21,7 @@ from grader.tasks.model import RawInputs, Truth
 from grader.types import Status, TaskId, TaskStatus
 
 EXAMPLES = settings(
+    settings.get_profile("fuzz"),
     deadline=None,
     derandomize=True,
     database=None,

@@ -14,7 +14,13 @@ from grader.errors import UsageError
 from grader.resources import submissions_dir
 from grader.types import TaskId
 
-MANY = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), print_blob=False)
+MANY = settings(
+    settings.get_profile("fuzz"),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
 TEXTS = ["code", "markdown", "python", "\ud800", "x\0y", "%%bash\nls", "!pip install x", "%load_ext a", "e" * 300, "R"]
 TEXTS += [
     "open('../x')",

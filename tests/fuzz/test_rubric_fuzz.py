@@ -19,6 +19,7 @@ from grader.rubric.stand_ins import FILE, KINDS, load_stand_ins
 from grader.types import TaskId
 
 EXAMPLES = settings(
+    settings.get_profile("fuzz"),
     deadline=None,
     derandomize=True,
     database=None,

@@ -1,5 +1,6 @@
 """The shorter way through depthwise convolutions gives what torch gives."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -31,10 +32,16 @@ def _conv(**changes: object) -> nn.Conv2d:
     return nn.Conv2d(6, 6, **settings)  # type: ignore[arg-type]
 
 
-def _both(conv: nn.Conv2d, inputs: Tensor, plain: object) -> tuple[list[Tensor], list[Tensor]]:
+def _by_torch(conv: nn.Conv2d, inputs: Tensor) -> Tensor:
+    """Output as if the shorter way were not installed."""
+    plain = nn.Conv2d._conv_forward.__wrapped__  # type: ignore[attr-defined]
+    return plain(conv, inputs, conv.weight, conv.bias)  # type: ignore[no-any-return]
+
+
+def _both(conv: nn.Conv2d, inputs: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Output and gradients by the installed way, and by torch's own."""
     found = []
-    for forward in (conv.forward, lambda x: plain(conv, x, conv.weight, conv.bias)):  # type: ignore[operator]
+    for forward in (conv.forward, functools.partial(_by_torch, conv)):
         output = forward(inputs)
         slope = torch.rand(output.shape, generator=torch.Generator().manual_seed(3)) - 0.5
         wanted = [value for value in (inputs, conv.weight, conv.bias) if value is not None and value.requires_grad]
@@ -68,9 +75,8 @@ def test_same_output_and_gradients(
     taken: list[int], kernel: object, stride: object, padding: object, sides: tuple[int, int], bias: bool
 ) -> None:
     torch.manual_seed(0)
-    plain = nn.Conv2d._conv_forward.__wrapped__  # type: ignore[attr-defined]
     conv = _conv(kernel_size=kernel, stride=stride, padding=padding, bias=bias)
-    ours, torchs = _both(conv, torch.randn(4, 6, *sides, requires_grad=True), plain)
+    ours, torchs = _both(conv, torch.randn(4, 6, *sides, requires_grad=True))
     assert taken
     for our, other in zip(ours, torchs, strict=True):
         torch.testing.assert_close(our, other, rtol=1e-4, atol=1e-4)
@@ -130,11 +136,10 @@ def test_only_what_needs_a_gradient_gets_one(taken: list[int]) -> None:
 
 def test_second_derivatives(taken: list[int]) -> None:
     torch.manual_seed(1)
-    plain = nn.Conv2d._conv_forward.__wrapped__  # type: ignore[attr-defined]
     for sides in ((6, 6), (1, 1)):
         conv, inputs = _conv(bias=False), torch.randn(2, 6, *sides, requires_grad=True)
         found = []
-        for forward in (conv.forward, lambda x, conv=conv: plain(conv, x, conv.weight, conv.bias)):
+        for forward in (conv.forward, functools.partial(_by_torch, conv)):
             (first,) = torch.autograd.grad((forward(inputs) ** 2).sum(), inputs, create_graph=True)
             found.append(torch.autograd.grad((first**2).sum(), conv.weight)[0])
         torch.testing.assert_close(*found, rtol=1e-3, atol=1e-3)
@@ -190,11 +195,10 @@ def test_a_bias_or_weight_that_does_not_fit_is_torchs_error(taken: list[int]) ->
 
 def test_many_gradients_at_once_and_directions(taken: list[int]) -> None:
     torch.manual_seed(2)
-    plain = nn.Conv2d._conv_forward.__wrapped__  # type: ignore[attr-defined]
     for sides in ((4, 4), (1, 1)):
         conv, inputs = _conv(), torch.randn(1, 6, *sides)
         ours = torch.autograd.functional.jacobian(conv, inputs, vectorize=True)  # type: ignore[no-untyped-call]
-        torchs = torch.autograd.functional.jacobian(lambda x, c=conv: plain(c, x, c.weight, c.bias), inputs)  # type: ignore[no-untyped-call]
+        torchs = torch.autograd.functional.jacobian(functools.partial(_by_torch, conv), inputs)  # type: ignore[no-untyped-call]
         torch.testing.assert_close(ours, torchs, rtol=1e-4, atol=1e-4)
         with torch.autograd.forward_ad.dual_level():
             conv(torch.autograd.forward_ad.make_dual(inputs, torch.ones_like(inputs)))
@@ -220,8 +224,7 @@ def test_no_gradient_stays_none(taken: list[int]) -> None:
 def test_many_items_are_taken_some_at_a_time(taken: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(depthwise, "AT_ONCE", 1000)
     torch.manual_seed(0)
-    plain = nn.Conv2d._conv_forward.__wrapped__  # type: ignore[attr-defined]
-    ours, torchs = _both(_conv(), torch.randn(5, 6, 9, 9, requires_grad=True), plain)
+    ours, torchs = _both(_conv(), torch.randn(5, 6, 9, 9, requires_grad=True))
     for our, other in zip(ours, torchs, strict=True):
         torch.testing.assert_close(our, other, rtol=1e-4, atol=1e-4)
     assert taken

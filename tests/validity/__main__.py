@@ -23,7 +23,7 @@ DEVIATES = 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if the thresholds hold."""
-    given = _parser().parse_args(arguments)
+    given = parser("python -m tests.validity", __doc__ or "").parse_args(arguments)
     chosen = cases(given.only)
     if not chosen:
         print(f"No case is called like {given.only!r}.")
@@ -36,8 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if verdict.holds else DEVIATES
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.validity", description=(__doc__ or "").split("\n")[0])
+def parser(program: str, about: str) -> argparse.ArgumentParser:
+    """Of a command that marks a part of the class; ``about``: its module's docstring."""
+    parser = argparse.ArgumentParser(prog=program, description=about.split("\n", maxsplit=1)[0])
     parser.add_argument("--only", default="", metavar="PATTERN", help="a regular expression, or: correct, wrong")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder with MNIST, else stand-in digits")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep the class, its pages and its runs there")

@@ -16,7 +16,7 @@ import nbformat
 
 from grader import resources, tasks
 from grader.types import TaskId
-from tests.validity.__main__ import marked
+from tests.validity.__main__ import marked, parser
 from tests.validity.everything import cases
 from tests.validity.model import Case
 
@@ -26,7 +26,10 @@ Verdicts = dict[str, dict[str, str]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if all verdicts are the same."""
-    given = _parser().parse_args(arguments)
+    options = parser("python -m tests.validity.alike", __doc__ or "")
+    given = options.parse_args(arguments)
+    if given.data_dir is None:
+        options.error("--data-dir is needed: a folder with MNIST")
     chosen = [_reference(), *(case for case in cases(given.only) if case.task is TASK)]
     with tempfile.TemporaryDirectory() as temporary:
         out = (given.out or Path(temporary)).absolute()
@@ -36,16 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join(differing))
     print(f"{len(chosen)} submissions; {len(differing)} criteria with another verdict")
     return 1 if differing else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.validity.alike", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data-dir", type=Path, required=True, metavar="DIR", help="folder with MNIST")
-    parser.add_argument("--only", default="", metavar="PATTERN", help="a regular expression, or: correct, wrong")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="keep both classes, their pages and their runs there")
-    parser.add_argument("--isolation", default="auto", choices=("auto", "required", "process"))
-    parser.add_argument("-j", "--workers", type=int, metavar="N", help="files at once")
-    return parser
 
 
 def _given(given: argparse.Namespace, data_dir: Path | None) -> argparse.Namespace:
