@@ -35,9 +35,8 @@ def _quick(original: Step, fused: Step) -> Step:
             original(*lists, **settings)
             return
         fused(*lists, **settings)
-        for values in (lists[0], *lists[2:LISTS]):
-            for value in values:
-                increment_version(value)  # the fused way forgets that a graph may need the former values
+        changed = [value for values in (lists[0], *lists[2:LISTS]) for value in values]
+        increment_version(changed)  # the fused way forgets that a graph may need the former values
 
     return step
 

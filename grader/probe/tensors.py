@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
+USUAL = (Tensor, nn.Parameter)
+FLOAT, STRIDED = torch.float32, torch.strided  # looked up in torch, each takes as long as a test of a tensor
+
 
 def finite(value: Any) -> float | None:
     """A Python float, or None if it is not a finite number."""
@@ -68,10 +71,10 @@ class RowHasher:
 def plain(value: Any) -> bool:
     """Whether it is a tensor or weight as most are: single precision, on a processor, in one piece."""
     return (
-        type(value) in (Tensor, nn.Parameter)
-        and value.dtype is torch.float32
-        and value.device.type == "cpu"
-        and value.layout is torch.strided
+        type(value) in USUAL
+        and value.dtype is FLOAT
+        and value.is_cpu
+        and value.layout is STRIDED
         and value.is_contiguous()
     )
 
