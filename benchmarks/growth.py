@@ -9,10 +9,11 @@ from benchmarks.runs import Options, Run, batch
 from benchmarks.table import seconds, times
 
 SIZES, QUICK_SIZES = (10, 50, 200), (2, 4)
+TIMES, QUICK_TIMES = 3, 1  # a stored class is marked in seconds, so that a single run says little
 ABOUT = (
-    "each: seconds of the command by the number of submissions, its start included. further: seconds for each "
-    "submission beyond those of the row above. memory: the most that the grader's own processes took together, those "
-    "in sandboxes not counted."
+    "each: seconds of the command by the number of submissions, its start included; for stored ones the quickest of "
+    "three runs. further: seconds for each submission beyond those of the row above. memory: the most that the "
+    "grader's own processes took together, those in sandboxes not counted."
 )
 
 
@@ -61,7 +62,9 @@ def _stored(bench: Bench) -> Callable[[int], Run]:
     def run(size: int) -> Run:
         store, students = bench.folder(f"growth-store-{size}"), bench.folder(f"growth-{size}")
         filled_store.fill(bench, store, seeds, students, count=size)
-        return remark.marked_again(bench, students, Options(store=store, watch=True))
+        options = Options(store=store, watch=True)
+        runs = [remark.marked_again(bench, students, options) for _ in range(QUICK_TIMES if bench.quick else TIMES)]
+        return min(runs, key=lambda one: one.seconds)
 
     return run
 

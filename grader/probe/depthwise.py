@@ -11,10 +11,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - TorchScript compiles the method's own text with the names of this module
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 from torch.nn.modules.utils import _pair  # noqa: F401 - the same
 
-from .tensors import plain, unobserved
+from .tensors import channels_first, channels_last, plain, undisturbed
 
 AT_ONCE = 4 * 1024 * 1024  # numbers of the inputs that are laid out anew at the same time
 SMALL = 9  # numbers in a kernel, up to which the usual gradient is the faster one
@@ -35,7 +34,7 @@ def install() -> None:
 def _quick(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @functools.wraps(original)
     def _conv_forward(self: nn.Conv2d, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.groups > 1 and _usual(input) and _depthwise(self, weight, bias):
+        if self.groups > 1 and undisturbed() and _images(input) and _depthwise(self, weight, bias):
             stride, padding = (self.stride[0], self.stride[1]), (int(self.padding[0]), int(self.padding[1]))
             learns = torch.is_grad_enabled() and weight.requires_grad and weight[0].numel() > SMALL
             if input.shape[1] == len(weight) and (learns or _single(input, weight, stride, padding)):
@@ -60,17 +59,8 @@ def _depthwise(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> bool:
     )
 
 
-def _usual(inputs: Tensor) -> bool:
-    """Whether it is plain training or prediction on a processor, which nobody looks into."""
-    return (
-        unobserved()
-        and plain(inputs)
-        and inputs.dim() == 4
-        and inputs.numel() > 0
-        and not torch.is_autocast_enabled("cpu")
-        and not torch._C._is_torch_function_mode_enabled()
-        and forward_ad._current_level < 0
-    )
+def _images(inputs: Tensor) -> bool:
+    return channels_first(inputs) or channels_last(inputs)
 
 
 def _single(inputs: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 USUAL = (Tensor, nn.Parameter)
@@ -76,6 +77,34 @@ def plain(value: Any) -> bool:
         and value.is_cpu
         and value.layout is STRIDED
         and value.is_contiguous()
+    )
+
+
+def channels_first(value: Any) -> bool:
+    """Whether it is a plain batch of images (N, C, H, W), as they usually lie in memory."""
+    return plain(value) and value.dim() == 4 and value.numel() > 0
+
+
+def channels_last(value: Any) -> bool:
+    """Whether it is as plain, but with the channels of a pixel side by side."""
+    return (
+        type(value) is Tensor
+        and value.dtype is FLOAT
+        and value.is_cpu
+        and value.layout is STRIDED
+        and value.dim() == 4
+        and value.numel() > 0
+        and value.is_contiguous(memory_format=torch.channels_last)
+    )
+
+
+def undisturbed() -> bool:
+    """Whether it is ordinary training or prediction: unobserved, and in the precision of its numbers."""
+    return (
+        unobserved()
+        and not torch.is_autocast_enabled("cpu")
+        and not torch._C._is_torch_function_mode_enabled()
+        and forward_ad._current_level < 0
     )
 
 

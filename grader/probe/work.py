@@ -136,7 +136,7 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return
         fixed = BOTH_WAYS * PER_CALL * self._calls
         with suppress(Exception):  # parameters may be anything, or not there yet
-            fixed += PER_WEIGHT * sum(p.numel() for p in self._module.parameters() if p.requires_grad)
+            fixed += PER_WEIGHT * sum(p.numel() for p in self._module.parameters())  # those frozen now may learn later
         each = BOTH_WAYS * self._seconds / self._items
         self._prices.by_shape[self._shape] = Price(fixed, each, self._items)
 

@@ -1,0 +1,51 @@
+"""The course's net on a processor, with the channels of a pixel side by side in memory: quicker, the same numbers.
+
+Only inside of torchvision's ``MobileNetV3``: its inputs and weights keep their layout, and what it returns has two
+dimensions, so no code of a student meets a tensor that lies otherwise than it would.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn  # TorchScript compiles the method's own text with the names of this module
+from torch.nn.modules import module as modules
+
+from . import shims
+from .tensors import channels_first, undisturbed
+
+OWN = ("torch", "torchvision")
+GLOBAL_HOOKS: Callable[[], bool] = getattr(modules, "_has_any_global_hook", lambda: True)
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def install() -> None:
+    """From now on the net takes the quicker way, as soon as torchvision's module of it is imported."""
+    shims.watch("torchvision.models.mobilenetv3", _patch)
+
+
+def _patch(module: Any) -> None:
+    module.MobileNetV3._forward_impl = _quick(module.MobileNetV3._forward_impl)
+
+
+def _quick(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    @functools.wraps(original)
+    def _forward_impl(self: nn.Module, x: Tensor) -> Tensor:
+        if undisturbed() and channels_first(x) and _as_built(self):
+            x = x.contiguous(memory_format=torch.channels_last)
+        return original(self, x)
+
+    return _forward_impl
+
+
+def _as_built(net: Any) -> bool:
+    """Whether only code of torch's and torchvision's gets to see the images on their way: a student's own part may not
+    take another layout, as ``view`` does not."""
+    return not GLOBAL_HOOKS() and all(
+        type(part).__module__.partition(".")[0] in OWN
+        and "forward" not in vars(part)
+        and not any(getattr(part, name, None) for name in HOOKS)
+        for place in (net.features, net.avgpool)
+        for part in place.modules()
+    )

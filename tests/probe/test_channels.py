@@ -1,0 +1,162 @@
+"""The course's net gives the same numbers with the channels side by side, and code that could notice is left alone."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+from torchvision.models import MobileNetV3, mobilenet_v3_small
+
+from grader.probe import channels, depthwise, shims
+
+
+@pytest.fixture
+def net(monkeypatch: pytest.MonkeyPatch) -> MobileNetV3:
+    """A small net, with the quicker way installed for one test."""
+    monkeypatch.setattr(MobileNetV3, "_forward_impl", MobileNetV3._forward_impl)
+    monkeypatch.setattr(nn.Conv2d, "_conv_forward", nn.Conv2d._conv_forward)
+    monkeypatch.setattr(shims, "PATCHES", dict(shims.PATCHES))
+    channels.install()
+    depthwise.install()
+    torch.manual_seed(0)
+    return mobilenet_v3_small(weights=None, num_classes=10)
+
+
+@pytest.fixture
+def layouts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether images came with the channels side by side, at each call of the net's first convolution."""
+    found: list[bool] = []
+    original = nn.Conv2d.forward
+
+    def noted(self: nn.Conv2d, input: Tensor) -> Tensor:
+        if self.in_channels == 3:
+            found.append(input.stride(1) == 1)
+        return original(self, input)
+
+    monkeypatch.setattr(nn.Conv2d, "forward", noted)
+    return found
+
+
+def _by_torch(net: MobileNetV3, inputs: Tensor) -> Tensor:
+    return MobileNetV3._forward_impl.__wrapped__(net, inputs)  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.parametrize(("items", "side"), [(4, 28), (1, 32), (3, 65), (2, 128)])
+def test_same_outputs_and_gradients(net: MobileNetV3, layouts: list[bool], items: int, side: int) -> None:
+    net.eval()  # batch statistics of few items would blow up what is rounding
+    other = deepcopy(net)
+    images = torch.rand(items, 3, side, side, requires_grad=True)
+    same = images.detach().clone().requires_grad_()
+    ours, torchs = net(images), _by_torch(other, same)
+    for outputs in (ours, torchs):
+        outputs.square().sum().backward()
+    assert layouts == [True, False]
+    assert ours.is_contiguous()
+    torch.testing.assert_close(ours, torchs, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(images.grad, same.grad, rtol=1e-2, atol=1e-4)
+    for weight, wanted in zip(net.parameters(), other.parameters(), strict=True):
+        assert weight.grad is not None and weight.grad.is_contiguous()
+        torch.testing.assert_close(weight.grad, wanted.grad, rtol=1e-2, atol=1e-3)
+
+
+def test_same_training(net: MobileNetV3, layouts: list[bool]) -> None:
+    other, images, labels = deepcopy(net), torch.rand(32, 3, 28, 28), torch.arange(32) % 10
+    losses = []
+    for forward, model in ((net, net), (lambda inputs: _by_torch(other, inputs), other)):
+        torch.manual_seed(1)  # for Dropout
+        optimiser = torch.optim.SGD(model.parameters(), 1e-2)
+        for _ in range(3):
+            loss = nn.functional.cross_entropy(forward(images), labels)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        losses.append(loss.detach())
+    assert layouts == [True] * 3 + [False] * 3
+    torch.testing.assert_close(*losses, rtol=1e-2, atol=1e-3)
+    means = [next(part.running_mean for part in m.modules() if isinstance(part, nn.BatchNorm2d)) for m in (net, other)]
+    torch.testing.assert_close(*means, rtol=1e-3, atol=1e-4)
+
+
+class Flat(nn.Module):
+    """A part as a student may write it: ``view`` takes no other layout."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C * H * W, 1, 1)."""
+        return inputs.view(len(inputs), -1, 1, 1)
+
+
+def _own_pooling(net: MobileNetV3) -> None:
+    net.avgpool = Flat()  # type: ignore[assignment]
+
+
+def _own_part(net: MobileNetV3) -> None:
+    net.features.append(nn.Sequential(Flat()))
+
+
+def _own_forward(net: MobileNetV3) -> None:
+    pool = net.avgpool
+    net.avgpool.forward = lambda inputs: nn.AdaptiveAvgPool2d.forward(pool, inputs)  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("change", [_own_pooling, _own_part, _own_forward])
+def test_a_net_with_parts_of_ones_own_keeps_its_layout(net: MobileNetV3, layouts: list[bool], change: Any) -> None:
+    change(net)
+    assert net.eval()(torch.rand(2, 3, 28, 28)).shape == (2, 10)
+    assert layouts == [False]
+
+
+def test_hooks_see_the_usual_layout(net: MobileNetV3, layouts: list[bool]) -> None:
+    seen: list[Tensor] = []
+    handle = net.features[3].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    net.eval()(torch.rand(2, 3, 64, 64))
+    handle.remove()
+    everywhere = register_module_forward_hook(lambda _module, _inputs, output: None)
+    net(torch.rand(2, 3, 64, 64))
+    everywhere.remove()
+    assert seen[0].view(2, -1).dim() == 2
+    assert layouts == [False, False]
+    net(torch.rand(2, 3, 64, 64))
+    assert layouts[-1]
+
+
+def test_what_is_out_of_the_usual_keeps_its_layout(net: MobileNetV3, layouts: list[bool]) -> None:
+    class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return func(*args, **(kwargs or {}))
+
+    net.eval()
+    images = torch.rand(2, 3, 32, 32)
+    with Mode():  # type: ignore[no-untyped-call]
+        net(images)
+    with torch.autocast("cpu"):
+        net(images)
+    torch.func.vmap(net)(images[None])
+    net.double()(images.double())
+    with pytest.raises(RuntimeError):
+        net.float()(torch.rand(2, 1, 32, 32))
+    assert net(torch.rand(0, 3, 32, 32)).shape == (0, 10)
+    assert not any(layouts)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_nets_can_be_scripted_and_traced(net: MobileNetV3) -> None:
+    images = torch.rand(2, 3, 32, 32)
+    wanted = _by_torch(net.eval(), images)
+    for found in (torch.jit.script(net), torch.jit.trace(net, images), torch.fx.symbolic_trace(net)):  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(found(images), wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_a_subclass_and_a_net_around_it(net: MobileNetV3, layouts: list[bool]) -> None:
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = net
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.body(images * 2 - 1).view(-1, 10)  # type: ignore[no-any-return]
+
+    assert Around().eval()(torch.rand(2, 3, 28, 28)).shape == (2, 10)
+    assert layouts == [True]
