@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .answer import answer
 from .tensors import finite, first_tensor, row_numel
 
 MAX_LISTED = 400
@@ -32,8 +33,11 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
-def describe(model: nn.Module, inputs: Tensor | None, episode: Any) -> dict[str, Any]:
-    """The ``ArchitectureClaim`` of ``model``. ``inputs``: a few recorded rows (n, ...), or None."""
+def describe(
+    model: nn.Module, inputs: Tensor | None, episode: Any, task: str = "", call: tuple[Any, Any] | None = None
+) -> dict[str, Any]:
+    """The ``ArchitectureClaim`` of ``model``. ``inputs``: a few recorded rows (n, ...), or None. ``call``: positional
+    and named arguments of a recorded call, if the net takes more than one tensor."""
     named = list(model.named_parameters())
     modules = list(model.modules())
     claim: dict[str, Any] = {
@@ -46,7 +50,7 @@ def describe(model: nn.Module, inputs: Tensor | None, episode: Any) -> dict[str,
     }
     if inputs is None:
         return claim | {"layers": _layers(model, {}), "trace_error": "No input of the model was recorded."}
-    return claim | _trace(model, inputs)
+    return claim | _trace(model, inputs, task, call)
 
 
 def size(model: nn.Module) -> int:
@@ -101,7 +105,7 @@ def _layers(model: nn.Module, shapes: dict[str, list[int]]) -> list[dict[str, An
     ]
 
 
-def _trace(model: nn.Module, inputs: Tensor) -> dict[str, Any]:
+def _trace(model: nn.Module, inputs: Tensor, task: str, call: tuple[Any, Any] | None) -> dict[str, Any]:
     device = next(model.parameters()).device
     rows = inputs[:8].to(device)
     shapes: dict[str, list[int]] = {}
@@ -116,7 +120,7 @@ def _trace(model: nn.Module, inputs: Tensor) -> dict[str, Any]:
     try:
         model.eval()
         with torch.no_grad(), tracer:
-            output = first_tensor(model(rows))
+            output = answer(_called(model, rows, call), task)
     except (Exception, SystemExit) as problem:  # of the student's forward: it becomes data
         error = f"{type(problem).__name__}: {problem}"[:500]
     finally:
@@ -129,8 +133,19 @@ def _trace(model: nn.Module, inputs: Tensor) -> dict[str, Any]:
         "trace_error": error,
         "input_shape": list(rows.shape)[:16],
         "output_shape": None if output is None else list(output.shape)[:16],
-        "linearity": None if error else _linearity(model, rows),
+        "linearity": None if error or call is not None else _linearity(model, rows, task),
     }
+
+
+def _called(model: nn.Module, rows: Tensor, call: tuple[Any, Any] | None) -> Any:
+    if call is None:
+        return model(rows)
+    args, named = call
+    return model(*(_on(value, rows) for value in args), **{name: _on(value, rows) for name, value in named.items()})
+
+
+def _on(value: Any, rows: Tensor) -> Any:
+    return value.to(rows.device) if isinstance(value, Tensor) else value
 
 
 def _note_shape(shapes: dict[str, list[int]], name: str, output: Any) -> None:
@@ -139,7 +154,7 @@ def _note_shape(shapes: dict[str, list[int]], name: str, output: Any) -> None:
         shapes.setdefault(name, list(tensor.shape)[:16])
 
 
-def _linearity(model: nn.Module, rows: Tensor) -> float | None:
+def _linearity(model: nn.Module, rows: Tensor, task: str) -> float | None:
     """``|f(a) + f(b) - f(c) - f(a + b - c)|`` relative to the spread of f; zero to rounding exactly for affine maps."""
     if (
         not rows.is_floating_point()
@@ -151,19 +166,19 @@ def _linearity(model: nn.Module, rows: Tensor) -> float | None:
         with torch.no_grad():
             twin = copy.deepcopy(model).double().eval()
             vars(twin).pop("forward", None)  # an observed forward would still call the original
-            found = [_residual(twin, rows, attempt) for attempt in range(6)]
+            found = [_residual(twin, rows, task, attempt) for attempt in range(6)]
     except (Exception, SystemExit):  # a model that cannot be copied or run in float64: the probe has no answer
         return None
     return finite(max((r for r in found if r is not None), default=None))
 
 
-def _residual(model: nn.Module, rows: Tensor, attempt: int) -> float | None:
+def _residual(model: nn.Module, rows: Tensor, task: str, attempt: int) -> float | None:
     """One try around one row, in random directions; None where the model is constant."""
     a = rows[attempt % len(rows)][None].double()
     spread = (rows.double().std() + a.abs().mean() * 0.1 + 1e-3) * (1 + attempt)
     generator = torch.Generator().manual_seed(7 + attempt)
     b, c = (a + torch.randn(a.shape, generator=generator, dtype=torch.float64).to(a.device) * spread for _ in range(2))
-    fa, fb, fc, fd = (first_tensor(model(x)) for x in (a, b, c, a + b - c))
+    fa, fb, fc, fd = (answer(model(x), task) for x in (a, b, c, a + b - c))
     if fa is None or fb is None or fc is None or fd is None:
         return None
     scale = max(float((fa - fb).abs().max()), float((fa - fc).abs().max()))

@@ -8,17 +8,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from . import architecture, memory, namespace, recorder, shims, sources, stand_ins
+from .answer import WIDTHS
 from .episodes import ByHand, Episode
-from .models import ModelRecord
+from .models import MAX_PASSES, Evaluation, ModelRecord
+from .nets import inner
+from .rounds import OWN
 from .tensors import finite
 from .writing import remove_arrays, write_arrays, write_json
 
-WIDTHS = {
-    "penguins-classification": (3,),
-    "penguins-regression": (1, 0),
-    "mnist-classification": (10,),
-    "ellipse-regression": (4,),
-}
 COURSE_NAMES = ("train", "predict", "train_one_epoch", "validate_one_epoch")
 
 
@@ -35,6 +32,7 @@ def write(settings: dict[str, Any], *, complete: bool) -> None:
         model = marked_model(settings)
         if complete and model is not None:
             model.close_pass()
+            judged_by(model).close_pass()
         document = _document(settings, episode, model, complete)
         remove_arrays(settings["out"], ("train_", "eval_"))
         if model is not None and model.tried:
@@ -49,7 +47,7 @@ def marked_episode(settings: dict[str, Any]) -> Episode | None:
     state = recorder.STATE
     stepped = [e for e in state.episodes.values() if e.counts["steps"]]
     stepped.sort(key=lambda e: e is state.last_episode)
-    returned = state.returned_model
+    returned = inner(state.returned_model)
     own = [e for e in stepped if e.model is not None and e.model.module is returned]
     fitting = [e for e in stepped if e.model is not None and _width(e.model) in WIDTHS.get(settings["task"], ())]
     found = own or fitting or stepped
@@ -59,7 +57,7 @@ def marked_episode(settings: dict[str, Any]) -> Episode | None:
 def marked_model(settings: dict[str, Any]) -> ModelRecord | None:
     """The model of the marked episode, or the one that ``train()`` returned, or the last that was called."""
     state = recorder.STATE
-    returned = state.returned_model
+    returned = inner(state.returned_model)
     episode = marked_episode(settings)
     if isinstance(returned, nn.Module) and (
         episode is None or episode.model is None or episode.model.module is not returned
@@ -74,9 +72,41 @@ def marked_model(settings: dict[str, Any]) -> ModelRecord | None:
     return found[-1] if found else None
 
 
+def judged_by(model: ModelRecord) -> ModelRecord:
+    """The net that was judged: the trained one, or else the last copy of it, such as an average of its weights, that
+    was judged by other data. A copy that was called on the training data only may be a teacher."""
+    if model.evaluations:
+        return model
+    copies = [m for m in recorder.STATE.models.values() if m.copy_of is model and _sees_other_data(m, model)]
+    return max(copies, key=lambda m: m.used, default=model)
+
+
+def _sees_other_data(copy: ModelRecord, trained: ModelRecord) -> bool:
+    validation = copy.validation()
+    return validation is not None and validation.overlap(trained.train_sample.hashes) < OWN
+
+
+def _passes(model: ModelRecord, judged: ModelRecord) -> list[dict[str, Any]]:
+    """Passes over data by their order, those of a copy over what it was judged by put in after the training they
+    followed. Other passes of a copy may be part of a training, as a teacher's are."""
+    validation = judged.validation()
+    if judged is model or validation is None:
+        return model.passes
+    dataset = getattr(validation.loader, "dataset", None)
+    others = [p for p in judged.passes if p["phase"] == "eval" and p["step"] and _dataset_of(p) is dataset]
+    merged = sorted([*model.passes, *others], key=lambda p: int(p["step"]))
+    return merged if len(merged) <= MAX_PASSES else merged[: MAX_PASSES // 2] + merged[-MAX_PASSES // 2 :]
+
+
+def _dataset_of(entry: dict[str, Any]) -> Any:
+    source = entry["_source"]
+    return None if source is None else getattr(source.record.loader, "dataset", None)
+
+
 def _only_defined() -> list[ModelRecord]:
     """Nets that stand in the student's namespace and were never called, the largest last."""
-    values = {id(v): v for v in namespace.user_namespace().values() if isinstance(v, nn.Module)}
+    found = (inner(v) for v in namespace.user_namespace().values() if isinstance(v, nn.Module))
+    values = {id(v): v for v in found}
     modules = sorted(values.values(), key=architecture.size)
     return [recorder.STATE.model(m) for m in modules if next(m.parameters(), None) is not None]
 
@@ -109,26 +139,27 @@ def _document(
     }
     if model is None:
         return document
-    validation = model.validation()
+    judged = judged_by(model)
+    validation = judged.validation()
     document |= {
         "device": str(next((p.device for p in model.module.parameters()), "cpu"))[:200],
         "losses": recorder.STATE.losses.entries(model.number),
         "train_curve": model.train_curve.points(),
-        "eval_curve": model.eval_curve.points(),
-        "passes": [_pass(p) for p in model.passes],
-        "split": _split(model),
+        "eval_curve": judged.eval_curve.points(),
+        "passes": [_pass(p) for p in _passes(model, judged)],
+        "split": _split(model, validation),
     }
     if complete:
         rows = validation.sample.first_rows(8) if validation is not None else None
         rows = model.train_sample.first_rows(8) if rows is None else rows
         rows = model.called[0] if rows is None and model.called is not None else rows
         rows = architecture.invented(model.module, settings["task"]) if rows is None else rows
-        document["architecture"] = architecture.describe(model.module, rows, episode)
+        document["architecture"] = architecture.describe(model.module, rows, episode, settings["task"], model.call)
     return document
 
 
 def _arrays(model: ModelRecord) -> dict[str, Any]:
-    validation = model.validation()
+    validation = judged_by(model).validation()
     return model.train_sample.arrays("train") | (validation.sample.arrays("eval") if validation is not None else {})
 
 
@@ -170,7 +201,7 @@ def _pass(entry: dict[str, Any]) -> dict[str, Any]:
     book = recorder.STATE.sources
     return {k: v for k, v in entry.items() if not k.startswith("_")} | {
         "loader": None if source is None else source.record.number,
-        "dataset": None if source is None else book.dataset_number(getattr(source.record.loader, "dataset", None)),
+        "dataset": book.dataset_number(_dataset_of(entry)),
     }
 
 
@@ -221,8 +252,7 @@ def _datasets() -> list[dict[str, Any]]:
     return found
 
 
-def _split(model: ModelRecord) -> dict[str, Any]:
-    validation = model.validation()
+def _split(model: ModelRecord, validation: Evaluation | None) -> dict[str, Any]:
     trained = model.train_sample.hashes
     if validation is None:
         return {"train_rows": len(trained)}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from . import claims, namespace, recorder, replay, shims
-from .tensors import first_tensor
+from .answer import answer
 from .writing import MAX_ARRAY_BYTES, write_arrays, write_json
 
 BATCH = 128
@@ -55,8 +55,8 @@ def _model(settings: dict[str, Any]) -> nn.Module:
     return record.module
 
 
-def run(model: nn.Module, batches: Any) -> Tensor:
-    """Outputs (n, ...) of the model in evaluation mode, without gradients, over an iterable of input batches."""
+def run(model: nn.Module, batches: Any, task: str = "") -> Tensor:
+    """Answers (n, ...) of the model in evaluation mode, without gradients, over an iterable of input batches."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     was_training = model.training
@@ -66,7 +66,7 @@ def run(model: nn.Module, batches: Any) -> Tensor:
         with torch.no_grad():
             for batch in batches:
                 moved = batch.to(device)
-                output = first_tensor(model(moved.to(dtype) if moved.is_floating_point() else moved))
+                output = answer(model(moved.to(dtype) if moved.is_floating_point() else moved), task)
                 if output is None or output.dim() == 0 or output.shape[0] != batch.shape[0]:
                     raise NotApplicable("The model's output has no row for each input row.")
                 parts.append(output.float().cpu())
@@ -82,7 +82,8 @@ def _by_map(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise NotApplicable("The host found no map from the raw data to the model's inputs.")
     inputs = torch.from_numpy(np.load(path, allow_pickle=False))
-    return {"mapped_outputs": run(_model(settings), torch.split(inputs, BATCH)).numpy()}
+    outputs = run(_model(settings), torch.split(inputs, BATCH), settings["task"])
+    return {"mapped_outputs": outputs.numpy()}
 
 
 def _by_replay(settings: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def _by_replay(settings: dict[str, Any]) -> dict[str, Any]:
     if record is None:
         raise NotApplicable("No model was trained or called.")
     inputs, targets = replay.rebuild(record, NotApplicable)
-    outputs = run(record.module, torch.split(inputs, BATCH))
+    outputs = run(record.module, torch.split(inputs, BATCH), settings["task"])
     arrays = {"replay_inputs": inputs.float().numpy(), "replay_outputs": outputs.numpy()}
     if targets is not None:
         arrays["replay_targets"] = targets.numpy()
@@ -104,20 +105,20 @@ def _by_predict(folder: Path, document: dict[str, Any]) -> dict[str, Any]:
     inputs = _predict_inputs(folder)
     recorder.STATE.quiet = False
     try:
-        answer = function(inputs)
+        given = function(inputs)
     finally:
         recorder.STATE.quiet = True
-    if isinstance(answer, Tensor):
-        answer = answer.detach().cpu()
-        return {"predict_outputs": _fitting((answer.float() if answer.is_floating_point() else answer.long()).numpy())}
-    values = _fitting(np.asarray(answer.to_numpy() if hasattr(answer, "to_numpy") else answer))
+    if isinstance(given, Tensor):
+        given = given.detach().cpu()
+        return {"predict_outputs": _fitting((given.float() if given.is_floating_point() else given.long()).numpy())}
+    values = _fitting(np.asarray(given.to_numpy() if hasattr(given, "to_numpy") else given))
     if values.dtype.kind in "OUS" and values.ndim and all(isinstance(v, str) for v in values.reshape(-1).tolist()):
         document["predict_labels"] = [v[:200] for v in values.reshape(-1).tolist()[:20_000]]
         return {}
     if values.dtype.kind == "O":
         values = np.asarray([float(v) for v in values.reshape(-1)]).reshape(values.shape)
     if values.dtype.kind not in "biuf" or values.ndim == 0:
-        raise NotApplicable(f"predict returned {type(answer).__name__}, not one prediction for each input.")
+        raise NotApplicable(f"predict returned {type(given).__name__}, not one prediction for each input.")
     return {"predict_outputs": values}
 
 

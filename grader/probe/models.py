@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 from .curves import Curve
 from .hand import Hand
+from .nets import alike
 from .samples import Sample
-from .tensors import finite
+from .tensors import finite, keep, row_numel
 
 MAX_PASSES = 560
 MAX_EVALUATIONS = 8
+CALL_ROWS = 8
 
 
 class Evaluation:
@@ -65,6 +67,13 @@ class Forward:
         """``train`` or ``eval``, once that is known."""
         return "train" if self.backed or self.stepped else "eval"
 
+    def at_the_loss(self) -> tuple[Tensor | None, Tensor | None]:
+        """What reached the loss, and the targets; a loss that saw a part of the answer only does not tell them."""
+        last = self.losses[-1] if self.losses else None
+        if last is None or row_numel(last.target) < row_numel(self.outputs) == row_numel(self.targets):
+            return None, self.targets
+        return last.inputs, last.target
+
     def loss(self) -> float | None:
         """The loss of this batch, if one was computed."""
         if len(self.losses) == 1:
@@ -101,6 +110,9 @@ class ModelRecord:
         self.used = 0  # when it was last asked for; the larger, the later
         self.steps = 0
         self.called: tuple[Tensor, int] | None = None  # some input rows of the first call, and the output's width
+        self.call: tuple[Any, Any] | None = None  # all that the net was given in it, if that was several tensors
+        self.copy_of: ModelRecord | None = None  # the net that was trained, of which this one has the form
+        self._compared: ModelRecord | None = None
         self.passes: list[dict[str, Any]] = []
         self.passes_dropped = 0
         self.train_curve = Curve()
@@ -116,6 +128,26 @@ class ModelRecord:
         )
         self._open: dict[str, Any] | None = None
 
+    def begin(self, inputs: Tensor | None, output: Tensor, args: Any, kwargs: Any) -> None:
+        """Keep some rows of the first call."""
+        if self.called is not None or inputs is None or not inputs.dim() or not output.dim():
+            return
+        self.called = keep(inputs, CALL_ROWS), int(output.shape[1]) if output.dim() > 1 else 0
+        if sum(isinstance(value, Tensor) for value in (*args, *kwargs.values())) > 1:
+            self.call = [_few(value) for value in args], {name: _few(value) for name, value in kwargs.items()}
+
+    def follow(self, trained: "ModelRecord | None") -> None:
+        """Note whether it may be a copy of the net that is trained, such as an average of its weights."""
+        if trained is None or trained is self or self.tried or self._compared is trained:
+            return
+        self._compared = trained
+        self.copy_of = trained if alike(self.module, trained.module) else None
+
+    @property
+    def age(self) -> int:
+        """Steps of the training that made its weights what they are."""
+        return self.steps if self.copy_of is None else self.copy_of.steps
+
     def take(self, forward: Forward) -> None:
         """File a call whose phase is now known."""
         current = self._pass_for(forward)
@@ -129,7 +161,7 @@ class ModelRecord:
             current["_count"] += 1
         elif forward.losses or forward.root_loss is not None:
             current["_bad"] += 1
-        current["step"] = self.steps
+        current["step"] = self.age
 
     def _pass_for(self, forward: Forward) -> dict[str, Any]:
         now, phase = self._open, forward.phase
@@ -142,7 +174,7 @@ class ModelRecord:
                 "steps": 0,
                 "in_training_mode": 0,
                 "with_gradients": 0,
-                "step": self.steps,
+                "step": self.age,
                 "cell": forward.cell,
                 "_sum": 0.0,
                 "_count": 0,
@@ -162,7 +194,7 @@ class ModelRecord:
         if phase == "train":
             self.train_dataset = _dataset_of(forward) or self.train_dataset
             return self.train_sample
-        if not self.tried:
+        if not self.tried and self.copy_of is None:
             return None
         key = data_key(forward)
         if key not in self.evaluations and len(self.evaluations) >= MAX_EVALUATIONS:
@@ -177,7 +209,7 @@ class ModelRecord:
 
     def validation(self) -> Evaluation | None:
         """The evaluation that is the student's validation: not the training rows, then the one made most often."""
-        trained_on = self.train_sample.hashes
+        trained_on = self.train_sample.hashes if self.copy_of is None else self.copy_of.train_sample.hashes
 
         def rank(item: Evaluation) -> tuple[bool, int, int]:
             return item.overlap(trained_on) < 0.5, item.passes, len(item.sample.hashes)
@@ -191,8 +223,8 @@ class ModelRecord:
             return
         good = now["_count"] and not now["_bad"]
         now["loss"] = finite(now["_sum"] / now["_count"]) if good else None
-        if now["phase"] == "eval" and (now["_count"] or now["_bad"]) and self.steps:
-            self.eval_curve.add(now["loss"], self.steps)
+        if now["phase"] == "eval" and (now["_count"] or now["_bad"]) and now["step"]:
+            self.eval_curve.add(now["loss"], now["step"])
         if len(self.passes) >= MAX_PASSES:  # keep the first and the latest ones
             del self.passes[MAX_PASSES // 2]
             self.passes_dropped += 1
@@ -200,6 +232,7 @@ class ModelRecord:
 
     def after_backward(self, clock: int, gradients: Any = None) -> None:
         """A backward pass went through it: its weights are watched, unless an optimiser steps them anyway."""
+        self._stand_alone()
         if self.optimised or not any(p.requires_grad for p in self.module.parameters()):
             return
         if self.hand is None:
@@ -207,12 +240,27 @@ class ModelRecord:
         self.hand.clock = clock
         self.hand.after_backward(gradients)
 
+    def _stand_alone(self) -> None:
+        """It is trained itself: what was seen of it as another net's copy was before that."""
+        if self.copy_of is None:
+            return
+        self.copy_of = None
+        self.evaluations.clear()
+        self.eval_curve = Curve()
+        for earlier in [*self.passes, *([self._open] if self._open is not None else [])]:
+            earlier["step"] = 0
+
     def stepped(self) -> None:
         """A step has updated this model."""
+        self._stand_alone()
         self.steps += 1
         if self._open is not None and self._open["phase"] == "train":
             self._open["steps"] += 1
             self._open["step"] = self.steps
+
+
+def _few(value: Any) -> Any:
+    return keep(value, CALL_ROWS) if isinstance(value, Tensor) else value
 
 
 def data_key(forward: Forward) -> Any:

@@ -6,6 +6,7 @@ import torch
 
 from .episodes import Episode
 from .models import Forward, ModelRecord, module_with
+from .nets import only_holds
 
 MAX_EPISODES = 64
 
@@ -61,7 +62,7 @@ def _outer_model(state: Any, optimiser: torch.optim.Optimizer, backed: list[Mode
     if known and not backed:
         return known[-1]
     module = module_with(parameters, [m.module for m in backed]) if parameters else None
-    if module is None:
+    if module is None or only_holds(module):
         return None
     record: ModelRecord = state.model(module)
     if "forward" not in vars(module):

@@ -12,12 +12,14 @@ from torch.nn import functional
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from . import sources
+from .answer import answer
 from .episodes import Episode
 from .losses import LOSSES, LossBook
 from .models import Forward, LossCall, ModelRecord
+from .nets import inner
 from .owners import closure_of, episode_of, let_go, meant_for_training, new_episode
 from .shortening import Shortening
-from .tensors import first_tensor, keep
+from .tensors import first_tensor
 
 MAX_MODELS = 64
 MAX_PENDING = 32
@@ -150,6 +152,7 @@ def _observed_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _outermost(module: nn.Module, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """A call of a module that is not made by another one."""
+    module = inner(module)
     held = STATE.shortening.hold(module)
     STATE.depth = 1
     try:
@@ -167,17 +170,17 @@ def _outermost(module: nn.Module, original: Callable[..., Any], args: Any, kwarg
 @_harmless
 def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
     record = STATE.model(module)
-    output = first_tensor(outputs)
-    if output is None:
+    output, whole = first_tensor(outputs), answer(outputs, STATE.settings.get("task", ""))
+    if output is None or whole is None:
         return
     inputs = first_tensor(args) if args else first_tensor(kwargs)
-    if record.called is None and inputs is not None and inputs.dim() and output.dim():
-        record.called = keep(inputs, 8), int(output.shape[1]) if output.dim() > 1 else 0
+    record.begin(inputs, whole, args, kwargs)
+    record.follow(STATE.last_episode.model if STATE.last_episode is not None else None)
     source, targets = STATE.sources.feeding(inputs)
     forward = Forward(
         record,
         None if inputs is None else inputs.detach(),
-        output.detach(),
+        whole.detach(),
         module.training,
         torch.is_grad_enabled(),
         source,
@@ -216,9 +219,7 @@ def _file(forward: Forward) -> None:
     if forward.inputs is None or forward.outputs is None or sample is None:
         return
     if sample.wants():
-        last = forward.losses[-1] if forward.losses else None
-        targets = last.target if last is not None else forward.targets
-        sample.add(forward.inputs, forward.outputs, None if last is None else last.inputs, targets)
+        sample.add(forward.inputs, forward.outputs, *forward.at_the_loss())
     if forward.source is not None and (record.link is None or (phase == "eval" and record.link[3] == "train")):
         record.link = (forward.batch, forward.inputs, forward.source.record.loader, phase)
 

@@ -39,9 +39,9 @@ def keep(value: Tensor, rows: int | None = None) -> Tensor:
     return part.clone() if part.device.type == "cpu" else part.to("cpu", copy=True)
 
 
-def row_numel(value: Tensor) -> int:
+def row_numel(value: Tensor | None) -> int:
     """Numbers per row of a batch (n, ...)."""
-    return value.numel() // value.shape[0] if value.dim() and value.shape[0] else 0
+    return value.numel() // value.shape[0] if value is not None and value.dim() and value.shape[0] else 0
 
 
 class RowHasher:

@@ -3,6 +3,7 @@
 Run in a process of its own, since the recorder patches torch: ``python scenarios.py FOLDER``.
 """
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -420,6 +421,126 @@ def softmax_over_the_batch():
         optimiser.zero_grad()
         F.binary_cross_entropy(model(a).softmax(0), F.one_hot(b, 3).float()).backward()
         optimiser.step()
+
+
+def fit(model, train, optimiser, epochs=3, call=None):
+    for _ in range(epochs):
+        model.train()
+        for a, b in train:
+            optimiser.zero_grad()
+            F.cross_entropy((call or model)(a), b).backward()
+            optimiser.step()
+        yield
+
+
+@scenario
+def compiled_and_plain():
+    """Trained as a compiled net, judged as the plain one."""
+    model, (train, valid) = net(dropout=False), loaders()
+    quick = torch.compile(model, backend="eager")
+    for _ in fit(model, train, torch.optim.Adam(model.parameters(), 1e-2), call=quick):
+        judge(model, valid)
+
+
+@scenario
+def judged_by_an_average():
+    model, (train, valid) = net(dropout=False), loaders()
+    average = copy.deepcopy(model)
+    for _ in fit(model, train, torch.optim.Adam(model.parameters(), 1e-2)):
+        with torch.no_grad():
+            for mine, theirs in zip(average.parameters(), model.parameters(), strict=True):
+                mine.lerp_(theirs, 0.5)
+        judge(average, valid)
+
+
+@scenario
+def a_teacher_and_no_validation():
+    """A copy that gives targets is no validation."""
+    model, (train, _) = net(), loaders()
+    teacher = copy.deepcopy(model).eval()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(3):
+        for a, b in train:
+            with torch.no_grad():
+                soft = teacher(a).softmax(1)
+            output = model(a)
+            optimiser.zero_grad()
+            (F.cross_entropy(output, b) + F.mse_loss(output.softmax(1), soft)).backward()
+            optimiser.step()
+
+
+@scenario
+def judged_before_its_training():
+    """A second net of the same form: what it showed at first is not the first one's."""
+    first, second, (train, valid) = net(), net(), loaders()
+    for _ in fit(first, train, torch.optim.Adam(first.parameters(), 1e-2)):
+        judge(first, valid)
+    judge(second, valid)
+    for _ in fit(second, train, torch.optim.Adam(second.parameters(), 1e-2)):
+        judge(second, valid)
+
+
+@scenario
+def weights_in_a_dictionary():
+    weights = nn.ParameterDict({"w": nn.Parameter(torch.randn(3, 5) / 3), "b": nn.Parameter(torch.zeros(3))})
+    optimiser = torch.optim.SGD(weights.values(), 0.1)
+    for _ in range(30):
+        optimiser.zero_grad()
+        F.cross_entropy(F.linear(X, weights["w"], weights["b"]), y).backward()
+        optimiser.step()
+
+
+class Parts(nn.Module):
+    """The numbers of its answer come one by one."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(5, 8), nn.ReLU())
+        self.heads = nn.ModuleList(nn.Linear(8, 1) for _ in range(3))
+
+    def forward(self, inputs):
+        hidden = self.body(inputs)
+        return {str(number): head(hidden).squeeze(1) for number, head in enumerate(self.heads)}
+
+
+@scenario
+def an_answer_in_parts():
+    model, (train, valid) = Parts(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(3):
+        for a, b in train:
+            parts = model(a)
+            optimiser.zero_grad()
+            sum(F.binary_cross_entropy_with_logits(parts[str(n)], (b == n).float()) for n in range(3)).backward()
+            optimiser.step()
+        with torch.no_grad():
+            for a, _ in valid:
+                model(a)
+
+
+class Two(nn.Module):
+    """Takes numbers and a flag apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+
+    def forward(self, numbers, *, flag):
+        return self.body(torch.cat([numbers, flag[:, None]], 1))
+
+
+@scenario
+def two_inputs():
+    model, (train, valid) = Two(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(3):
+        for a, b in train:
+            optimiser.zero_grad()
+            F.cross_entropy(model(a[:, :4], flag=a[:, 4]), b).backward()
+            optimiser.step()
+        with torch.no_grad():
+            for a, _ in valid:
+                model(a[:, :4], flag=a[:, 4])
 
 
 @scenario

@@ -262,3 +262,51 @@ def test_a_net_that_exits_ends_only_its_own_way_of_predicting(seen):
     attempts = {a.method: a for a in seen["heldout"]["exits_when_asked"].attempts}
     assert list(attempts) == ["predict", "input-map", "replay"]
     assert attempts["replay"].reason == "SystemExit: 0"
+
+
+def test_a_compiled_net_and_the_plain_one_are_the_same(seen):
+    claims = seen["claims"]["compiled_and_plain"]
+    assert claims.architecture.class_name == "Sequential"
+    assert (claims.split.eval_rows, claims.split.shared_rows) == (40, 0)
+    assert [p.phase for p in claims.passes] == ["train", "eval"] * 3
+
+
+def test_an_average_of_the_weights_may_be_judged_in_their_place(seen):
+    claims = seen["claims"]["judged_by_an_average"]
+    assert claims.marked.steps == 30
+    assert (claims.split.eval_rows, claims.split.shared_rows) == (40, 0)
+    assert [p.phase for p in claims.passes] == ["train", "eval"] * 3
+    assert [point.step for point in claims.eval_curve] == [10, 20, 30]
+
+
+def test_a_teacher_is_no_validation(seen):
+    claims = seen["claims"]["a_teacher_and_no_validation"]
+    assert {p.phase for p in claims.passes} == {"train"}
+    assert claims.split.eval_rows == 0
+
+
+def test_a_net_that_is_trained_later_is_nobodys_copy(seen):
+    claims = seen["claims"]["judged_before_its_training"]
+    assert [point.step for point in claims.eval_curve] == [10, 20, 30]
+    assert [(p.phase, p.step) for p in claims.passes][:2] == [("eval", 0), ("train", 10)]
+
+
+def test_weights_without_a_net_are_nobodys(seen):
+    claims = seen["claims"]["weights_in_a_dictionary"]
+    assert claims.marked.steps == 30
+    assert claims.architecture is None
+
+
+def test_an_answer_in_parts_is_put_together(seen):
+    claims, heldout = seen["claims"]["an_answer_in_parts"], seen["heldout"]["an_answer_in_parts"]
+    assert claims.architecture.output_shape == [8, 3]
+    assert claims.architecture.linearity > 1e-3
+    assert claims.split.eval_rows == 40
+    assert any(attempt.ok for attempt in heldout.attempts)
+
+
+def test_a_net_of_several_inputs_is_traced(seen):
+    architecture = seen["claims"]["two_inputs"].architecture
+    assert architecture.trace_error is None
+    assert architecture.output_shape == [8, 3]
+    assert [o.name for o in architecture.operations].count("addmm") == 2

@@ -8,6 +8,19 @@ BOTH = ("from torch import nn", "import torch.nn.functional as F")
 
 CROSS_ENTROPY = Loss("cross entropy", "$crit = nn.CrossEntropyLoss()", right=INDEX)
 CROSS_ENTROPY_FUNCTION = Loss("cross entropy, a function", "", "F.cross_entropy($out, $y)", right=INDEX, imports=BOTH)
+AVERAGED = Loss(
+    "cross entropy, an average judged",
+    "$crit = nn.CrossEntropyLoss()",
+    out="($net if $net.training else average)($x)",
+    right=INDEX,
+    imports=("from torch import nn", "import copy"),
+)
+COMPILED = Loss(
+    "cross entropy, trained compiled",
+    "$crit = nn.CrossEntropyLoss()",
+    out="(quick if $net.training else $net)($x)",
+    right=INDEX,
+)
 SMOOTHED = Loss("cross entropy, smoothed", "$crit = nn.CrossEntropyLoss(label_smoothing=0.05)", right=INDEX)
 SOFT_CROSS_ENTROPY = Loss("cross entropy, one-hot", "$crit = nn.CrossEntropyLoss()", right=ONE_HOT)
 LIKELIHOOD_INSIDE = Loss("NLL, log_softmax inside", "$crit = nn.NLLLoss()", right=INDEX)

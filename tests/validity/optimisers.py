@@ -32,6 +32,29 @@ def plain(lr: str = "0.1", *, update: str = recipe.ZERO_FIRST) -> Optimiser:
     return Optimiser("SGD", f"$opt = torch.optim.SGD($net.parameters(), lr={lr})", update)
 
 
+def averaged(lr: str = "0.01") -> Optimiser:
+    """Adam, and a running average of the weights beside it, which a loss can be made of: ``losses.AVERAGED``."""
+    make = f"""\
+average = copy.deepcopy($net)
+$opt = torch.optim.Adam($net.parameters(), lr={lr})
+
+
+def remember():
+    with torch.no_grad():
+        for kept, now in zip(average.parameters(), $net.parameters()):
+            kept.lerp_(now, 0.05)
+"""
+    return Optimiser("Adam with an average", make, each_step="remember()")
+
+
+def compiled(lr: str = "0.01") -> Optimiser:
+    """Adam on a compiled net: ``losses.COMPILED``."""
+    make = f"""\
+quick = torch.compile($net, backend="eager")
+$opt = torch.optim.Adam($net.parameters(), lr={lr})"""
+    return Optimiser("Adam, compiled", make)
+
+
 def rmsprop(lr: str = "2e-3", *, update: str = recipe.ZERO_FIRST) -> Optimiser:
     """RMSprop."""
     return Optimiser("RMSprop", f"$opt = torch.optim.RMSprop($net.parameters(), lr={lr})", update)
