@@ -46,15 +46,18 @@ FUNCTIONS: dict[str, Function] = {
 
 @dataclass(frozen=True)
 class Link:
-    """``function`` by name, then an affine map (the identity but where a student rescales the output)."""
+    """``function`` by name, then an affine map (the identity but where a student rescales the output), one for all
+    columns or one for each. ``assumed``: not read off what reached the loss."""
 
     name: str
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: float | tuple[float, ...] = 1.0
+    offset: float | tuple[float, ...] = 0.0
+    assumed: bool = False
 
     def apply(self, outputs: Numbers) -> Numbers:
         """The tensor at the loss (n, k) for outputs (n, ...)."""
-        return self.scale * FUNCTIONS[self.name](rows(outputs)) + self.offset
+        made: Numbers = np.asarray(self.scale) * FUNCTIONS[self.name](rows(outputs)) + np.asarray(self.offset)
+        return made
 
 
 IDENTITY = Link("nothing")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from grader.evidence.bundle import Evidence
 from grader.limits import MAX_ARRAY_BYTES
-from grader.predictions import ellipse_map, image_map, links, recorded, table_map, targets
+from grader.predictions import ellipse_map, image_map, links, recorded, table_map, targets, units
 from grader.predictions.model import UNKNOWN, Labels, NotProven, Numbers
 from grader.predictions.targets import ClassMap, TargetMap
 from grader.tasks import get
@@ -136,6 +136,8 @@ def _read(world: World, evidence: Evidence) -> PipelineMap:
         classes = _attempt(reasons, "targets", lambda: _classes(spec, evidence, truth))
     else:
         scale = _attempt(reasons, "targets", lambda: _scale(spec, evidence, truth))
+        if link is links.IDENTITY and scale is not None and not scale.assumed:
+            link = _units(evidence, truth, scale) or link
     return PipelineMap(spec, side, link, classes, scale, reasons, seen)
 
 
@@ -323,6 +325,15 @@ def _scale(spec: TaskSpec, evidence: Evidence, truth: KnownTruth) -> TargetMap:
     if outputs[0][0].shape[1] != 1 or not len(outputs[0][0]):
         raise NotProven("The model does not give one number per item.")
     return targets.likely_scale(*outputs[0])
+
+
+def _units(evidence: Evidence, truth: KnownTruth, scale: TargetMap) -> links.Link | None:
+    """Where nothing of what reached the loss was seen: what the outputs must go through to be targets."""
+    pairs = (_finite(*pair) for pair in _known_pairs(evidence, truth, "outputs", ("eval", "train")))
+    outputs, known = next(pairs, (None, None))
+    if outputs is None or known is None:
+        return None
+    return units.read_off(outputs, scale.targets(known))
 
 
 def _finite(seen: Numbers, known: Labels | Numbers) -> tuple[Numbers, Numbers]:

@@ -250,6 +250,8 @@ def _assumptions(found: PipelineMap) -> tuple[str, ...]:
         return ("The class order was told from the net's outputs on known rows, as no targets were seen at the loss.",)
     if found.scale is not None and found.scale.assumed:
         return ("The scale of the targets was told from the net's outputs on known rows.",)
+    if found.link is not None and found.link.assumed:
+        return ("The net answers in other units than its targets; which was told from its outputs on known rows.",)
     return ()
 
 

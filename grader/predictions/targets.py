@@ -44,6 +44,12 @@ class TargetMap:
     assumed: bool = False
     logarithm: bool = False
 
+    def targets(self, truth: Numbers) -> Numbers:
+        """Target space (n, k) of numbers in the task's unit and order (n, k)."""
+        known = np.log(truth) if self.logarithm else truth
+        made: Numbers = known[:, list(self.order)] * np.array(self.scale) + np.array(self.offset)
+        return made
+
     def values(self, targets: Numbers) -> Numbers:
         """Numbers in the task's unit and order (n, k), from target space (n, k)."""
         result = np.empty_like(targets)

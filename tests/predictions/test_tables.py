@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grader.predictions import plan, resolve
+from grader.predictions import plan, resolve, units
 from grader.predictions.model import NotProven
 from grader.predictions.table_map import Affine, Coded, infer
 from grader.types import Method, TaskId
@@ -134,6 +134,48 @@ def test_any_affine_scale_of_masses_is_undone(worlds, make_evidence, scaled):
     found = resolve(world, evidence)
     assert found.method is Method.INPUT_MAP
     np.testing.assert_allclose(found.values, grams, rtol=1e-4)
+
+
+def masses(world, make_evidence, answers):
+    """A run whose targets come in grams, and whose loss was not seen. ``answers``: of the net, to true grams (n, 1)."""
+    table = world.training.table
+    keep = (~table.isna().any(axis=1)).to_numpy()
+    grams = world.training_truth.values[keep]
+    return make_evidence(
+        MASS,
+        eval_inputs=np.hstack([table[keep][NUMBERS[:3]], sex(table[keep])]).astype(float),
+        eval_targets=grams,
+        eval_outputs=answers(grams),
+        mapped_outputs=answers(world.heldout_truth.values),
+    )
+
+
+def about(grams):
+    """Predictions that are some 200 g off."""
+    return grams + 250 * np.sin(grams)
+
+
+@pytest.mark.parametrize("scaled", [lambda g: (g - 4200.0) / 800.0, lambda g: g / 1000, lambda g: g])
+def test_a_loss_that_was_not_seen_may_have_scaled_the_targets(worlds, make_evidence, scaled):
+    world = worlds[MASS]
+    found = resolve(world, masses(world, make_evidence, lambda grams: scaled(about(grams))))
+    wrong = np.abs(found.values - world.heldout_truth.values).mean()
+    assert 100 < wrong < 250
+    assert any("other units" in note for note in found.notes) == (abs(scaled(4200.0)) < 100)
+
+
+@pytest.mark.parametrize("answers", [np.zeros_like, np.sin, lambda g: -g / 1000, lambda g: g * np.nan])
+def test_answers_that_tell_nothing_have_no_units(worlds, make_evidence, answers):
+    world = worlds[MASS]
+    found = resolve(world, masses(world, make_evidence, answers))
+    assert found.values is None or not np.abs(found.values - world.heldout_truth.values).mean() < 600
+
+
+def test_units_of_few_rows_are_not_read_off():
+    outputs = np.linspace(0, 1, 15)[:, None]
+    assert units.read_off(outputs, 1000 + 10 * outputs) is None
+    outputs = np.linspace(0, 1, 16)[:, None]
+    assert units.read_off(outputs, 1000 + 10 * outputs).assumed
 
 
 def test_replayed_rows_are_put_into_the_held_out_order(worlds, make_evidence):
