@@ -11,7 +11,7 @@ from . import architecture, memory, namespace, recorder, shims, sources, stand_i
 from .answer import WIDTHS
 from .episodes import ByHand, Episode
 from .models import MAX_PASSES, Evaluation, ModelRecord
-from .nets import inner
+from .nets import holds, inner, related
 from .rounds import OWN
 from .tensors import finite
 from .writing import remove_arrays, write_arrays, write_json
@@ -74,7 +74,8 @@ def marked_model(settings: dict[str, Any]) -> ModelRecord | None:
 
 def judged_by(model: ModelRecord) -> ModelRecord:
     """The net that was judged: the trained one, or else the last copy of it, such as an average of its weights, that
-    was judged by other data. A copy that was called on the training data only may be a teacher."""
+    was judged by other data. A copy that was called on the training data only may be a teacher; one with other weights,
+    or those from before the training, is another net."""
     if model.evaluations:
         return model
     copies = [m for m in recorder.STATE.models.values() if m.copy_of is model and _sees_other_data(m, model)]
@@ -83,7 +84,10 @@ def judged_by(model: ModelRecord) -> ModelRecord:
 
 def _sees_other_data(copy: ModelRecord, trained: ModelRecord) -> bool:
     validation = copy.validation()
-    return validation is not None and validation.overlap(trained.train_sample.hashes) < OWN
+    if validation is None or validation.overlap(trained.train_sample.hashes) >= OWN:
+        return False
+    before = [e.initial for e in recorder.STATE.episodes.values() if e.model is trained]
+    return related(copy.module, trained.module) and not any(holds(copy.module, weights) for weights in before)
 
 
 def _passes(model: ModelRecord, judged: ModelRecord) -> list[dict[str, Any]]:

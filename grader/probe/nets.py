@@ -1,11 +1,14 @@
 """Which modules stand for the same net."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 COMPILED = "OptimizedModule"  # of torch.compile; its own module takes long to import
+RELATED = 0.3  # cosine between the weights of a net and of a copy of what it once was; of other nets it is about 0
 PARALLEL = (nn.DataParallel, DistributedDataParallel)
 
 
@@ -29,9 +32,32 @@ def alike(one: nn.Module, other: nn.Module) -> bool:
     return _shapes(one) == _shapes(other)
 
 
+def related(one: nn.Module, other: nn.Module) -> bool:
+    """Whether the weights of two nets that are alike have the same origin, as those of a net and of their average, and
+    not only the same form."""
+    pairs = [(_flat(a), _flat(b)) for a, b in zip(one.parameters(), other.parameters(), strict=True) if a.dim() > 1]
+    dot, size, other_size = (sum(float(x @ y) for x, y in chosen) for chosen in _products(pairs))
+    return bool(dot > RELATED * (size * other_size) ** 0.5 > 0)
+
+
+def holds(module: nn.Module, weights: Mapping[str, Tensor]) -> bool:
+    """Whether its weights are exactly these."""
+    own = {name.removeprefix("module."): p.detach() for name, p in module.named_parameters()}
+    return own.keys() == weights.keys() and all(torch.equal(p.cpu(), weights[name]) for name, p in own.items())
+
+
 def only_holds(module: nn.Module) -> bool:
     """Whether a module computes nothing: it has weights, and neither parts nor a ``forward``."""
     return type(module).forward is nn.Module.forward and next(module.children(), None) is None
+
+
+def _flat(weight: Tensor) -> Tensor:
+    return weight.detach().reshape(-1).to("cpu", torch.float64)
+
+
+def _products(pairs: list[tuple[Tensor, Tensor]]) -> tuple[list[tuple[Tensor, Tensor]], ...]:
+    """What is multiplied for the cosine: each with the other, and with itself."""
+    return pairs, [(a, a) for a, _ in pairs], [(b, b) for _, b in pairs]
 
 
 def _shapes(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:

@@ -454,6 +454,16 @@ def judged_by_an_average():
 
 
 @scenario
+def judged_in_the_place_of_another():
+    """Neither a net of the same form nor the net before its training says anything of it."""
+    model, other, (train, valid) = net(dropout=False), net(dropout=False), loaders()
+    before = copy.deepcopy(model)
+    for _ in fit(model, train, torch.optim.Adam(model.parameters(), 1e-2)):
+        judge(other, valid)
+        judge(before, valid)
+
+
+@scenario
 def a_teacher_and_no_validation():
     """A copy that gives targets is no validation."""
     model, (train, _) = net(), loaders()

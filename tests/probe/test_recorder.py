@@ -279,8 +279,9 @@ def test_an_average_of_the_weights_may_be_judged_in_their_place(seen):
     assert [point.step for point in claims.eval_curve] == [10, 20, 30]
 
 
-def test_a_teacher_is_no_validation(seen):
-    claims = seen["claims"]["a_teacher_and_no_validation"]
+@pytest.mark.parametrize("name", ["a_teacher_and_no_validation", "judged_in_the_place_of_another"])
+def test_other_nets_are_no_validation(seen, name):
+    claims = seen["claims"][name]
     assert {p.phase for p in claims.passes} == {"train"}
     assert claims.split.eval_rows == 0
 
