@@ -120,7 +120,7 @@ def _trace(model: nn.Module, inputs: Tensor, task: str, call: tuple[Any, Any] | 
     try:
         model.eval()
         with torch.no_grad(), tracer:
-            output = answer(_called(model, rows, call), task)
+            output = answer(_called(model, rows, call, (shapes, tracer.operations)), task)
     except (Exception, SystemExit) as problem:  # of the student's forward: it becomes data
         error = f"{type(problem).__name__}: {problem}"[:500]
     finally:
@@ -133,13 +133,20 @@ def _trace(model: nn.Module, inputs: Tensor, task: str, call: tuple[Any, Any] | 
         "trace_error": error,
         "input_shape": list(rows.shape)[:16],
         "output_shape": None if output is None else list(output.shape)[:16],
-        "linearity": None if error or call is not None else _linearity(model, rows, task),
+        "linearity": None if error else _linearity(model, rows, task),
     }
 
 
-def _called(model: nn.Module, rows: Tensor, call: tuple[Any, Any] | None) -> Any:
-    if call is None:
+def _called(model: nn.Module, rows: Tensor, call: tuple[Any, Any] | None, seen: tuple[Any, ...]) -> Any:
+    """What the net makes of the rows, or of the recorded call if they do not suffice; ``seen`` of the failure is
+    cleared."""
+    try:
         return model(rows)
+    except Exception:
+        if call is None:
+            raise
+    for notes in seen:
+        notes.clear()
     args, named = call
     return model(*(_on(value, rows) for value in args), **{name: _on(value, rows) for name, value in named.items()})
 

@@ -1,7 +1,8 @@
 """The course's net on a processor, with the channels of a pixel side by side in memory: quicker, the same numbers.
 
-Only inside of torchvision's ``MobileNetV3``: its inputs and weights keep their layout, and what it returns has two
-dimensions, so no code of a student meets a tensor that lies otherwise than it would.
+Only inside of torchvision's ``MobileNetV3``, behind its first layer: inputs, weights and the gradients of both keep
+their layout, and what it returns has two dimensions, so no code of a student meets a tensor that lies otherwise than it
+would.
 """
 
 import functools
@@ -31,21 +32,32 @@ def _patch(module: Any) -> None:
 
 def _quick(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @functools.wraps(original)
-    def _forward_impl(self: nn.Module, x: Tensor) -> Tensor:
+    def _forward_impl(self: Any, x: Tensor) -> Tensor:
         if undisturbed() and channels_first(x) and _as_built(self):
-            x = x.contiguous(memory_format=torch.channels_last)
+            x = self.features[0](x).contiguous(memory_format=torch.channels_last)
+            for part in self.features[1:]:
+                x = part(x)
+            return self.classifier(torch.flatten(self.avgpool(x), 1))  # type: ignore[no-any-return]
         return original(self, x)
 
     return _forward_impl
 
 
 def _as_built(net: Any) -> bool:
-    """Whether only code of torch's and torchvision's gets to see the images on their way: a student's own part may not
-    take another layout, as ``view`` does not."""
-    return not GLOBAL_HOOKS() and all(
-        type(part).__module__.partition(".")[0] in OWN
-        and "forward" not in vars(part)
-        and not any(getattr(part, name, None) for name in HOOKS)
-        for place in (net.features, net.avgpool)
-        for part in place.modules()
+    """Whether only code of torch's and torchvision's gets to see the images on their way, as a student's own part may
+    not take another layout, and all convolutions behind the first are ones whose gradients keep theirs."""
+    return (
+        not GLOBAL_HOOKS()
+        and type(net.features) is nn.Sequential
+        and all(_usual(part) for place in (net.features, net.avgpool) for part in place.modules())
+        and all(_keeps_layout(part) for place in net.features[1:] for part in place.modules())
     )
+
+
+def _usual(part: nn.Module) -> bool:
+    own = type(part).__module__.partition(".")[0] in OWN and "forward" not in vars(part)
+    return own and not any(getattr(part, name, None) for name in HOOKS)
+
+
+def _keeps_layout(part: nn.Module) -> bool:
+    return not isinstance(part, nn.Conv2d) or part.kernel_size == (1, 1) or part.groups == part.in_channels

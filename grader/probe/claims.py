@@ -12,7 +12,6 @@ from .answer import WIDTHS
 from .episodes import ByHand, Episode
 from .models import MAX_PASSES, Evaluation, ModelRecord
 from .nets import holds, inner, related
-from .rounds import OWN
 from .tensors import finite
 from .writing import remove_arrays, write_arrays, write_json
 
@@ -59,8 +58,8 @@ def marked_model(settings: dict[str, Any]) -> ModelRecord | None:
     state = recorder.STATE
     returned = inner(state.returned_model)
     episode = marked_episode(settings)
-    if isinstance(returned, nn.Module) and (
-        episode is None or episode.model is None or episode.model.module is not returned
+    if isinstance(returned, nn.Module) and not (
+        episode is not None and episode.model is not None and related(returned, episode.model.module)
     ):
         return state.model(returned)
     if episode is not None:
@@ -76,7 +75,7 @@ def judged_by(model: ModelRecord) -> ModelRecord:
     """The net that was judged: the trained one, or else the last copy of it, such as an average of its weights, that
     was judged by other data. A copy that was called on the training data only may be a teacher; one with other weights,
     or those from before the training, is another net."""
-    if model.evaluations:
+    if model.evaluations and _sees_other_data(model, model):
         return model
     copies = [m for m in recorder.STATE.models.values() if m.copy_of is model and _sees_other_data(m, model)]
     return max(copies, key=lambda m: m.used, default=model)
@@ -84,7 +83,7 @@ def judged_by(model: ModelRecord) -> ModelRecord:
 
 def _sees_other_data(copy: ModelRecord, trained: ModelRecord) -> bool:
     validation = copy.validation()
-    if validation is None or validation.overlap(trained.train_sample.hashes) >= OWN:
+    if validation is None or not trained.sees_new_data(validation):
         return False
     before = [e.initial for e in recorder.STATE.episodes.values() if e.model is trained]
     return related(copy.module, trained.module) and not any(holds(copy.module, weights) for weights in before)
@@ -105,6 +104,12 @@ def _passes(model: ModelRecord, judged: ModelRecord) -> list[dict[str, Any]]:
 def _dataset_of(entry: dict[str, Any]) -> Any:
     source = entry["_source"]
     return None if source is None else getattr(source.record.loader, "dataset", None)
+
+
+def final_net(settings: dict[str, Any]) -> nn.Module | None:
+    """The net that is handed in: what ``train()`` returned, which may be a copy of the trained one, or else that."""
+    returned, model = inner(recorder.STATE.returned_model), marked_model(settings)
+    return returned if isinstance(returned, nn.Module) else None if model is None else model.module
 
 
 def _only_defined() -> list[ModelRecord]:

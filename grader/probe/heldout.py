@@ -49,10 +49,10 @@ def write(settings: dict[str, Any]) -> None:
 
 
 def _model(settings: dict[str, Any]) -> nn.Module:
-    record = claims.marked_model(settings)
-    if record is None:
+    module = claims.final_net(settings)
+    if module is None:
         raise NotApplicable("No model was trained or called.")
-    return record.module
+    return module
 
 
 def run(model: nn.Module, batches: Any, task: str = "") -> Tensor:
@@ -91,7 +91,7 @@ def _by_replay(settings: dict[str, Any]) -> dict[str, Any]:
     if record is None:
         raise NotApplicable("No model was trained or called.")
     inputs, targets = replay.rebuild(record, NotApplicable)
-    outputs = run(record.module, torch.split(inputs, BATCH), settings["task"])
+    outputs = run(_model(settings), torch.split(inputs, BATCH), settings["task"])
     arrays = {"replay_inputs": inputs.float().numpy(), "replay_outputs": outputs.numpy()}
     if targets is not None:
         arrays["replay_targets"] = targets.numpy()

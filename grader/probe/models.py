@@ -15,6 +15,7 @@ from .tensors import finite, keep, row_numel
 
 MAX_PASSES = 560
 MAX_EVALUATIONS = 8
+OWN = 0.5  # share of the judged rows that were trained on, from which they count as training data
 CALL_ROWS = 8
 
 
@@ -70,7 +71,9 @@ class Forward:
     def at_the_loss(self) -> tuple[Tensor | None, Tensor | None]:
         """What reached the loss, and the targets; a loss that saw a part of the answer only does not tell them."""
         last = self.losses[-1] if self.losses else None
-        if last is None or row_numel(last.target) < row_numel(self.outputs) == row_numel(self.targets):
+        whole = row_numel(self.outputs)
+        parts = last is not None and max(row_numel(last.inputs), row_numel(last.target)) < whole
+        if last is None or (parts and whole == row_numel(self.targets)):
             return None, self.targets
         return last.inputs, last.target
 
@@ -120,6 +123,7 @@ class ModelRecord:
         self.train_sample = Sample(fresh=False)
         self.evaluations: dict[Any, Evaluation] = {}  # by what was evaluated: a dataset, or the size of a tensor
         self.train_dataset: Any = None
+        self.train_loader: Any = None
         self.backed = False  # whether a backward pass came since its last step
         self.optimised = False  # whether an optimiser has stepped it
         self.hand: Hand | None = None  # its weights, until then
@@ -134,7 +138,11 @@ class ModelRecord:
             return
         self.called = keep(inputs, CALL_ROWS), int(output.shape[1]) if output.dim() > 1 else 0
         if sum(isinstance(value, Tensor) for value in (*args, *kwargs.values())) > 1:
-            self.call = [_few(value) for value in args], {name: _few(value) for name, value in kwargs.items()}
+            count = len(inputs)
+            self.call = (
+                [_few(value, count) for value in args],
+                {name: _few(value, count) for name, value in kwargs.items()},
+            )
 
     def follow(self, trained: "ModelRecord | None") -> None:
         """Note whether it may be a copy of the net that is trained, such as an average of its weights."""
@@ -193,6 +201,8 @@ class ModelRecord:
         """Where the rows of a filed call are kept; None if they are not."""
         if phase == "train":
             self.train_dataset = _dataset_of(forward) or self.train_dataset
+            if forward.source is not None:
+                self.train_loader = forward.source.record.loader
             return self.train_sample
         if not self.tried and self.copy_of is None:
             return None
@@ -209,12 +219,17 @@ class ModelRecord:
 
     def validation(self) -> Evaluation | None:
         """The evaluation that is the student's validation: not the training rows, then the one made most often."""
-        trained_on = self.train_sample.hashes if self.copy_of is None else self.copy_of.train_sample.hashes
+        trained = self.copy_of or self
 
         def rank(item: Evaluation) -> tuple[bool, int, int]:
-            return item.overlap(trained_on) < 0.5, item.passes, len(item.sample.hashes)
+            return trained.sees_new_data(item), item.passes, len(item.sample.hashes)
 
         return max(self.evaluations.values(), key=rank, default=None)
+
+    def sees_new_data(self, evaluation: Evaluation) -> bool:
+        """Whether it was not made of what this net was trained on; a loader may make that anew each time."""
+        anew = evaluation.loader is not None and evaluation.loader is self.train_loader
+        return not anew and evaluation.overlap(self.train_sample.hashes) < OWN
 
     def close_pass(self) -> None:
         """End the open pass and file it."""
@@ -242,6 +257,7 @@ class ModelRecord:
 
     def _stand_alone(self) -> None:
         """It is trained itself: what was seen of it as another net's copy was before that."""
+        self._compared = None
         if self.copy_of is None:
             return
         self.copy_of = None
@@ -259,8 +275,11 @@ class ModelRecord:
             self._open["step"] = self.steps
 
 
-def _few(value: Any) -> Any:
-    return keep(value, CALL_ROWS) if isinstance(value, Tensor) else value
+def _few(value: Any, count: int) -> Any:
+    """Some rows of a tensor that has one for each item."""
+    if not isinstance(value, Tensor):
+        return value
+    return keep(value, CALL_ROWS if value.dim() and len(value) == count else None)
 
 
 def data_key(forward: Forward) -> Any:

@@ -35,6 +35,8 @@ def alike(one: nn.Module, other: nn.Module) -> bool:
 def related(one: nn.Module, other: nn.Module) -> bool:
     """Whether the weights of two nets that are alike have the same origin, as those of a net and of their average, and
     not only the same form."""
+    if not alike(one, other):  # one of them was rebuilt since
+        return False
     pairs = [(_flat(a), _flat(b)) for a, b in zip(one.parameters(), other.parameters(), strict=True) if a.dim() > 1]
     dot, size, other_size = (sum(float(x @ y) for x, y in chosen) for chosen in _products(pairs))
     return bool(dot > RELATED * (size * other_size) ** 0.5 > 0)
@@ -47,8 +49,8 @@ def holds(module: nn.Module, weights: Mapping[str, Tensor]) -> bool:
 
 
 def only_holds(module: nn.Module) -> bool:
-    """Whether a module computes nothing: it has weights, and neither parts nor a ``forward``."""
-    return type(module).forward is nn.Module.forward and next(module.children(), None) is None
+    """Whether a module computes nothing, but has weights that functions use."""
+    return isinstance(module, (nn.ParameterDict, nn.ParameterList))
 
 
 def _flat(weight: Tensor) -> Tensor:

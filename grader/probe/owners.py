@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from .direct import is_usual
 from .episodes import Episode
 from .models import Forward, ModelRecord, module_with
 from .nets import only_holds
@@ -65,7 +66,7 @@ def _outer_model(state: Any, optimiser: torch.optim.Optimizer, backed: list[Mode
     if module is None or only_holds(module):
         return None
     record: ModelRecord = state.model(module)
-    if "forward" not in vars(module):
+    if is_usual(module):
         state.observe_forward(module)
     return record
 

@@ -13,6 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from . import sources
 from .answer import answer
+from .direct import Direct
 from .episodes import Episode
 from .losses import LOSSES, LossBook
 from .models import Forward, LossCall, ModelRecord
@@ -70,7 +71,7 @@ class State:
 
     def observe_forward(self, module: nn.Module) -> None:
         """From now on a direct call of ``module.forward`` counts as a call of the module."""
-        _observe_forward(module)
+        module.forward = Direct(module, _direct)
 
     def _forget_one(self) -> None:
         kept = [forward.model for forward in self.pending]
@@ -388,13 +389,7 @@ def finish() -> None:
     settle(stepped=True)
 
 
-def _observe_forward(module: nn.Module) -> None:
-    original = module.forward
-
-    @functools.wraps(original)
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        if STATE.depth or STATE.quiet:
-            return original(*args, **kwargs)
-        return _outermost(module, original, args, kwargs)
-
-    module.forward = forward
+def _direct(module: nn.Module, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    if STATE.depth or STATE.quiet:
+        return original(*args, **kwargs)
+    return _outermost(module, original, args, kwargs)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from .level import Level
-from .models import Forward, ModelRecord, data_key
+from .models import OWN, Forward, ModelRecord, data_key
 from .plateau import levelled_off
 from .sources import Iteration
 
@@ -19,7 +19,6 @@ MAX_FIGURES = 4_096
 MAX_KEYS = 16
 MODES = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
 UNSEEN = 2  # times as many passes are asked for where nothing but training data is looked at
-OWN = 0.5  # share of the judged rows that were trained on, from which they count as training data
 Key = tuple[int, bool, bool]  # loader, net in training mode, gradients recorded: at the start of an iteration
 
 

@@ -491,6 +491,96 @@ def judged_before_its_training():
 
 
 @scenario
+def a_copy_that_was_rebuilt():
+    model, (train, valid) = net(dropout=False), loaders()
+    for _ in fit(model, train, torch.optim.Adam(model.parameters(), 1e-2)):
+        pass
+    best = copy.deepcopy(model)
+    judge(best, valid)
+    best[4] = nn.Linear(8, 2)
+
+
+@scenario
+def a_teacher_on_noise():
+    """Rows made anew are training data all the same, if the loader is that of the training."""
+    model, (train, valid) = net(dropout=False), loaders()
+    teacher = copy.deepcopy(model)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(3):
+        for a, b in train:
+            with torch.no_grad():
+                soft = teacher(a + 0.1 * torch.randn_like(a)).softmax(1)
+            output = model(a)
+            optimiser.zero_grad()
+            (F.cross_entropy(output, b) + F.mse_loss(output.softmax(1), soft)).backward()
+            optimiser.step()
+            with torch.no_grad():
+                for mine, theirs in zip(teacher.parameters(), model.parameters(), strict=True):
+                    mine.lerp_(theirs, 0.5)
+        judge(teacher, valid)
+
+
+@scenario
+def the_best_copy_is_returned():
+    model, (train, valid) = net(dropout=False), loaders()
+    for _ in fit(model, train, torch.optim.Adam(model.parameters(), 1e-2)):
+        judge(model, valid)
+        best = copy.deepcopy(model)
+    recorder.STATE.returned_model = best
+
+
+@scenario
+def classes_of_a_loss_beside_other_columns():
+    """As many further columns as classes are not the targets."""
+    model = Two()
+    columns = F.one_hot(torch.arange(200) % 3, 3).float()
+    data = DataLoader(TensorDataset(X, columns, y), 16, shuffle=True)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for a, _, b in data:
+        optimiser.zero_grad()
+        F.cross_entropy(model(a[:, :4], flag=a[:, 4]), b).backward()
+        optimiser.step()
+
+
+class Asked(nn.Module):
+    """Gives the loss as well if it is told the classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = net(dropout=False)
+
+    def forward(self, inputs, classes=None):
+        scores = self.body(inputs)
+        return scores if classes is None else (scores, F.cross_entropy(scores, classes))
+
+
+@scenario
+def classes_may_be_given():
+    model, (train, valid) = Asked(), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for a, b in train:
+        optimiser.zero_grad()
+        model(a, b)[1].backward()
+        optimiser.step()
+    judge(model, valid)
+
+
+@scenario
+def copies_of_a_net_called_directly():
+    model, (train, _) = net(dropout=False), loaders()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for step, (a, b) in enumerate(train):
+        optimiser.zero_grad()
+        F.cross_entropy(model.forward(a), b).backward()
+        optimiser.step()
+        if step == 2:
+            best, wanted = copy.deepcopy(model), model(X).detach()
+    assert torch.equal(best(X), wanted)
+    assert not torch.equal(model(X), wanted)
+    torch.save(model, folder / "net.pt")
+
+
+@scenario
 def weights_in_a_dictionary():
     weights = nn.ParameterDict({"w": nn.Parameter(torch.randn(3, 5) / 3), "b": nn.Parameter(torch.zeros(3))})
     optimiser = torch.optim.SGD(weights.values(), 0.1)

@@ -27,12 +27,12 @@ def net(monkeypatch: pytest.MonkeyPatch) -> MobileNetV3:
 
 @pytest.fixture
 def layouts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether images came with the channels side by side, at each call of the net's first convolution."""
+    """Whether images came with the channels side by side, at each call of the net's second convolution."""
     found: list[bool] = []
     original = nn.Conv2d.forward
 
     def noted(self: nn.Conv2d, input: Tensor) -> Tensor:
-        if self.in_channels == 3:
+        if self.groups == self.in_channels == 16:  # of the first block
             found.append(input.stride(1) == 1)
         return original(self, input)
 
@@ -160,3 +160,23 @@ def test_a_subclass_and_a_net_around_it(net: MobileNetV3, layouts: list[bool]) -
 
     assert Around().eval()(torch.rand(2, 3, 28, 28)).shape == (2, 10)
     assert layouts == [True]
+
+
+def test_gradients_can_be_viewed(net: MobileNetV3) -> None:
+    """As code does that puts them in a row, or looks at those of the images."""
+    images = torch.rand(4, 3, 64, 64, requires_grad=True)
+    parameters = list(net.parameters())
+    for weight in parameters:
+        weight.register_hook(lambda gradient: gradient.view(-1).view_as(gradient))
+    loss = net(images).square().sum()
+    of_images, *others = torch.autograd.grad(loss, [images, *parameters])
+    assert of_images.view(4, -1).norm(2, 1).shape == (4,)
+    assert torch.cat([gradient.view(-1) for gradient in others]).isfinite().all()
+
+
+def test_a_convolution_whose_gradient_would_lie_otherwise_keeps_the_layout(
+    net: MobileNetV3, layouts: list[bool]
+) -> None:
+    net.features.append(nn.Conv2d(576, 576, 3, padding=1))
+    assert net.eval()(torch.rand(2, 3, 64, 64)).shape == (2, 10)
+    assert layouts == [False]

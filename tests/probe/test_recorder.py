@@ -286,6 +286,35 @@ def test_other_nets_are_no_validation(seen, name):
     assert claims.split.eval_rows == 0
 
 
+def test_a_copy_may_be_changed_after_it_was_judged(seen):
+    assert seen["claims"]["a_copy_that_was_rebuilt"].marked.steps == 30
+
+
+def test_a_teacher_on_rows_made_anew_is_no_validation(seen):
+    split = seen["claims"]["a_teacher_on_noise"].split
+    assert (split.eval_rows, split.shared_rows, split.shared_indices) == (40, 0, None)
+
+
+def test_a_copy_that_train_returns_stands_for_the_trained_net(seen):
+    claims = seen["claims"]["the_best_copy_is_returned"]
+    assert (claims.split.train_rows, claims.split.eval_rows, claims.split.shared_rows) == (160, 40, 0)
+    assert [p.phase for p in claims.passes] == ["train", "eval"] * 3
+
+
+def test_targets_are_those_of_the_loss(seen):
+    assert "train_loss_inputs" in seen["arrays"]["classes_of_a_loss_beside_other_columns"]
+
+
+def test_a_net_that_may_be_told_more_is_traced_without(seen):
+    architecture = seen["claims"]["classes_may_be_given"].architecture
+    assert architecture.linearity > 1e-3
+    assert not any("loss" in o.name for o in architecture.operations)
+
+
+def test_copies_of_a_net_that_is_called_directly_are_their_own(seen):
+    assert seen["claims"]["copies_of_a_net_called_directly"].marked.steps == 10
+
+
 def test_a_net_that_is_trained_later_is_nobodys_copy(seen):
     claims = seen["claims"]["judged_before_its_training"]
     assert [point.step for point in claims.eval_curve] == [10, 20, 30]

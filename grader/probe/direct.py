@@ -1,0 +1,32 @@
+"""Calls of a net's ``forward`` itself, which count as calls of the net."""
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+Call = Callable[[nn.Module, Callable[..., Any], Any, Any], Any]
+
+
+class Direct:
+    """Stands for the ``forward`` of one net. A copy of the net, or a saved one, has the method of its class again.
+
+    ``call``: makes a call of a net by the method given.
+    """
+
+    def __init__(self, module: nn.Module, call: Call) -> None:
+        self._module, self._call = module, call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The same as the method."""
+        return self._call(self._module, types.MethodType(type(self._module).forward, self._module), args, kwargs)
+
+    def __reduce__(self) -> Any:
+        return getattr, (self._module, "forward")  # of a net that has no state yet: the method
+
+
+def is_usual(module: nn.Module) -> bool:
+    """Whether its ``forward`` is that of its class."""
+    own = vars(module).get("forward")
+    return own is None or (getattr(own, "__func__", None) is type(module).forward and own.__self__ is module)
