@@ -172,7 +172,7 @@ def _linearity(model: nn.Module, rows: Tensor, task: str) -> float | None:
     try:
         with torch.no_grad():
             twin = copy.deepcopy(model).double().eval()
-            vars(twin).pop("forward", None)  # an observed forward would still call the original
+            vars(twin).pop("forward", None)  # one set on the net itself would call the original
             found = [_residual(twin, rows, task, attempt) for attempt in range(6)]
     except (Exception, SystemExit):  # a model that cannot be copied or run in float64: the probe has no answer
         return None

@@ -34,8 +34,9 @@ def _quick(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @functools.wraps(original)
     def _forward_impl(self: Any, x: Tensor) -> Tensor:
         if undisturbed() and channels_first(x) and _as_built(self):
-            x = self.features[0](x).contiguous(memory_format=torch.channels_last)
-            for part in self.features[1:]:
+            first, *rest = self.features
+            x = first(x).contiguous(memory_format=torch.channels_last)
+            for part in rest:
                 x = part(x)
             return self.classifier(torch.flatten(self.avgpool(x), 1))  # type: ignore[no-any-return]
         return original(self, x)
@@ -50,7 +51,7 @@ def _as_built(net: Any) -> bool:
         not GLOBAL_HOOKS()
         and type(net.features) is nn.Sequential
         and all(_usual(part) for place in (net.features, net.avgpool) for part in place.modules())
-        and all(_keeps_layout(part) for place in net.features[1:] for part in place.modules())
+        and all(_keeps_layout(part) for place in list(net.features)[1:] for part in place.modules())
     )
 
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from . import architecture, memory, namespace, recorder, shims, sources, stand_ins
 from .answer import WIDTHS
 from .episodes import ByHand, Episode
-from .models import MAX_PASSES, Evaluation, ModelRecord
+from .models import MAX_PASSES, Evaluation, ModelRecord, dataset_of
 from .nets import holds, inner, related
 from .tensors import finite
 from .writing import remove_arrays, write_arrays, write_json
@@ -31,11 +31,13 @@ def write(settings: dict[str, Any], *, complete: bool) -> None:
         model = marked_model(settings)
         if complete and model is not None:
             model.close_pass()
-            judged_by(model).close_pass()
-        document = _document(settings, episode, model, complete)
+        judged = None if model is None else judged_by(model)
+        if complete and judged is not None:
+            judged.close_pass()
+        document = _document(settings, episode, model, judged, complete)
         remove_arrays(settings["out"], ("train_", "eval_"))
-        if model is not None and model.tried:
-            write_arrays(settings["out"], _arrays(model))
+        if model is not None and judged is not None and model.tried:
+            write_arrays(settings["out"], _arrays(model, judged))
         write_json(settings["out"], "evidence.json", document)
     finally:
         state.quiet = was_quiet
@@ -96,14 +98,9 @@ def _passes(model: ModelRecord, judged: ModelRecord) -> list[dict[str, Any]]:
     if judged is model or validation is None:
         return model.passes
     dataset = getattr(validation.loader, "dataset", None)
-    others = [p for p in judged.passes if p["phase"] == "eval" and p["step"] and _dataset_of(p) is dataset]
+    others = [p for p in judged.passes if p["phase"] == "eval" and p["step"] and dataset_of(p["_source"]) is dataset]
     merged = sorted([*model.passes, *others], key=lambda p: int(p["step"]))
     return merged if len(merged) <= MAX_PASSES else merged[: MAX_PASSES // 2] + merged[-MAX_PASSES // 2 :]
-
-
-def _dataset_of(entry: dict[str, Any]) -> Any:
-    source = entry["_source"]
-    return None if source is None else getattr(source.record.loader, "dataset", None)
 
 
 def final_net(settings: dict[str, Any]) -> nn.Module | None:
@@ -129,7 +126,11 @@ def _width(model: ModelRecord) -> int | None:
 
 
 def _document(
-    settings: dict[str, Any], episode: Episode | None, model: ModelRecord | None, complete: bool
+    settings: dict[str, Any],
+    episode: Episode | None,
+    model: ModelRecord | None,
+    judged: ModelRecord | None,
+    complete: bool,
 ) -> dict[str, Any]:
     document: dict[str, Any] = {
         "schema_version": 1,
@@ -146,9 +147,8 @@ def _document(
         "datasets": _datasets(),
         "shortened": recorder.STATE.shortening.claims,
     }
-    if model is None:
+    if model is None or judged is None:
         return document
-    judged = judged_by(model)
     validation = judged.validation()
     document |= {
         "device": str(next((p.device for p in model.module.parameters()), "cpu"))[:200],
@@ -167,8 +167,8 @@ def _document(
     return document
 
 
-def _arrays(model: ModelRecord) -> dict[str, Any]:
-    validation = judged_by(model).validation()
+def _arrays(model: ModelRecord, judged: ModelRecord) -> dict[str, Any]:
+    validation = judged.validation()
     return model.train_sample.arrays("train") | (validation.sample.arrays("eval") if validation is not None else {})
 
 
@@ -210,7 +210,7 @@ def _pass(entry: dict[str, Any]) -> dict[str, Any]:
     book = recorder.STATE.sources
     return {k: v for k, v in entry.items() if not k.startswith("_")} | {
         "loader": None if source is None else source.record.number,
-        "dataset": book.dataset_number(_dataset_of(entry)),
+        "dataset": book.dataset_number(dataset_of(source)),
     }
 
 

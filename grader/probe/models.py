@@ -200,7 +200,7 @@ class ModelRecord:
     def sample_for(self, forward: Forward, phase: str) -> Sample | None:
         """Where the rows of a filed call are kept; None if they are not."""
         if phase == "train":
-            self.train_dataset = _dataset_of(forward) or self.train_dataset
+            self.train_dataset = dataset_of(forward.source) or self.train_dataset
             if forward.source is not None:
                 self.train_loader = forward.source.record.loader
             return self.train_sample
@@ -284,11 +284,12 @@ def _few(value: Any, count: int) -> Any:
 
 def data_key(forward: Forward) -> Any:
     """What a call looked at: a data set, or so many rows of whatever it was."""
-    return id(_dataset_of(forward)) if forward.source is not None else ("rows", forward.samples)
+    return id(dataset_of(forward.source)) if forward.source is not None else ("rows", forward.samples)
 
 
-def _dataset_of(forward: Forward) -> Any:
-    return getattr(forward.source.record.loader, "dataset", None) if forward.source is not None else None
+def dataset_of(source: Any) -> Any:
+    """The data set that an iteration hands out; None without one."""
+    return None if source is None else getattr(source.record.loader, "dataset", None)
 
 
 def module_with(parameters: list[nn.Parameter], known: list[nn.Module]) -> nn.Module | None:

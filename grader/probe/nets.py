@@ -37,14 +37,12 @@ def related(one: nn.Module, other: nn.Module) -> bool:
     not only the same form."""
     if not alike(one, other):  # one of them was rebuilt since
         return False
-    pairs = [(_flat(a), _flat(b)) for a, b in zip(one.parameters(), other.parameters(), strict=True) if a.dim() > 1]
-    dot, size, other_size = (sum(float(x @ y) for x, y in chosen) for chosen in _products(pairs))
-    return bool(dot > RELATED * (size * other_size) ** 0.5 > 0)
+    return bool(torch.cosine_similarity(_matrices(one), _matrices(other), dim=0) > RELATED)
 
 
 def holds(module: nn.Module, weights: Mapping[str, Tensor]) -> bool:
     """Whether its weights are exactly these."""
-    own = {name.removeprefix("module."): p.detach() for name, p in module.named_parameters()}
+    own = _named(module)
     return own.keys() == weights.keys() and all(torch.equal(p.cpu(), weights[name]) for name, p in own.items())
 
 
@@ -53,14 +51,15 @@ def only_holds(module: nn.Module) -> bool:
     return isinstance(module, (nn.ParameterDict, nn.ParameterList))
 
 
-def _flat(weight: Tensor) -> Tensor:
-    return weight.detach().reshape(-1).to("cpu", torch.float64)
+def _matrices(module: nn.Module) -> Tensor:
+    """All numbers of its weights that are no vectors, in a row that is never empty."""
+    found = [p.detach().reshape(-1).to("cpu", torch.float64) for p in module.parameters() if p.dim() > 1]
+    return torch.cat([torch.zeros(1, dtype=torch.float64), *found])
 
 
-def _products(pairs: list[tuple[Tensor, Tensor]]) -> tuple[list[tuple[Tensor, Tensor]], ...]:
-    """What is multiplied for the cosine: each with the other, and with itself."""
-    return pairs, [(a, a) for a, _ in pairs], [(b, b) for _, b in pairs]
+def _named(module: nn.Module) -> dict[str, Tensor]:
+    return {name.removeprefix("module."): p.detach() for name, p in module.named_parameters()}
 
 
 def _shapes(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
-    return [(name.removeprefix("module."), tuple(p.shape)) for name, p in module.named_parameters()]
+    return [(name, tuple(p.shape)) for name, p in _named(module).items()]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.errors import EnvironmentProblem, IntakeError
@@ -18,13 +18,7 @@ from grader.intake import archive
 from grader.intake.archive import LeftOut, unpacked
 from grader.intake.members import Places, parts_of
 
-MANY = settings(
-    settings.get_profile("fuzz"),
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-    print_blob=False,
-)
+MANY = settings.get_profile("fuzz files")
 ODD_PARTS = ["..", ".", "", "ana", "ANA", "Zo\u00eb", "Zoe\u0308", "a\0b", "\n", "C:", "x" * 300, "x" * 255, "~", "\\"]
 ODD_PARTS += ["..\\..", "\ud800", "con", "ana (2)", "ana.", "x.zip", "\u202e", "\x9b", "__MACOSX", "\u2028"]
 PIECES = st.sampled_from(ODD_PARTS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.errors import EvidenceError
@@ -18,13 +18,7 @@ from grader.evidence.store import load, save
 from grader.limits import MAX_EVIDENCE_JSON, MAX_JSON_KEYS, MIB
 from grader.types import Exit, TaskId
 
-EXAMPLES = settings(
-    settings.get_profile("fuzz"),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-)
+EXAMPLES = settings.get_profile("fuzz")
 LAYER = {"name": "a", "kind": "Linear", "parameters": 12, "output_shape": [4, 3]}
 PARAMETER = {"name": "a.weight", "shape": [3, 4], "trainable": True, "in_optimiser": True, "change": 0.5}
 NET = {

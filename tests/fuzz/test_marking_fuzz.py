@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader import pipeline, tasks
@@ -20,13 +20,7 @@ from grader.tasks import ellipses
 from grader.tasks.model import RawInputs, Truth
 from grader.types import Status, TaskId, TaskStatus
 
-EXAMPLES = settings(
-    settings.get_profile("fuzz"),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-)
+EXAMPLES = settings.get_profile("fuzz")
 TABLE = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 HUGE = 2**53
 SHOWN = 15  # held-out images

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader import intake
@@ -14,13 +14,7 @@ from grader.errors import UsageError
 from grader.resources import submissions_dir
 from grader.types import TaskId
 
-MANY = settings(
-    settings.get_profile("fuzz"),
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-    print_blob=False,
-)
+MANY = settings.get_profile("fuzz files")
 TEXTS = ["code", "markdown", "python", "\ud800", "x\0y", "%%bash\nls", "!pip install x", "%load_ext a", "e" * 300, "R"]
 TEXTS += [
     "open('../x')",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.errors import RubricError
@@ -18,13 +18,7 @@ from grader.rubric.load import calibration_path, rubrics_dir
 from grader.rubric.stand_ins import FILE, KINDS, load_stand_ins
 from grader.types import TaskId
 
-EXAMPLES = settings(
-    settings.get_profile("fuzz"),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-)
+EXAMPLES = settings.get_profile("fuzz")
 TASK = TaskId.PENGUINS_CLASSIFICATION
 RUBRIC = {
     "task": "penguins-classification",
