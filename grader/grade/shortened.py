@@ -50,7 +50,7 @@ def _sentence(cut: ShortenedResult) -> str:
     when = f"{where} was cut short after {count(cut.epochs, 'epoch')}"
     if cut.reason == "budget":
         return f"{when}, since the rubric's budget for training was spent; the net is marked as it was then. {REST}"
-    return f"{when}, since its own {_figure(cut)} had levelled off past the level of full marks. {REST}"
+    return f"{when}, since its own {_figure(cut)} was safely past the level of full marks. {REST}"
 
 
 def _figure(cut: ShortenedResult) -> str:

@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from .level import Level
 from .models import OWN, Forward, ModelRecord, data_key
-from .plateau import levelled_off
+from .plateau import far_past, levelled_off
 from .sources import Iteration
 
 TRAINING = "training"
@@ -131,8 +131,11 @@ class Training:
         """Whether the net is another one while it trains."""
         return self.model is not None and any(isinstance(part, MODES) for part in self.model.module.modules())
 
-    def reached(self, level: Level) -> float | None:
-        """The figure at which this training has levelled off past the level, if it has; asked when a round begins."""
+    def reached(self, level: Level, *, far: bool = False) -> float | None:
+        """The figure with which this training is past the level for good, if it is; asked when a round begins.
+
+        ``far``: figures that are far past it need not be calm, but those of data that it was trained on.
+        """
         if not self.sound or self.model is None:
             return None
         unseen: list[list[Tensor]] = []
@@ -142,7 +145,7 @@ class Training:
                 (unseen if self._unseen(key) else seen).append([sums for _, sums in found.values()])
         if not unseen and any(self._unseen(key) for key in self.judged):
             return None
-        values = [levelled_off(level, figures, 1 if unseen else UNSEEN) for figures in unseen or seen]
+        values = [_past(level, figures, unseen=bool(unseen), far=far) for figures in unseen or seen]
         if not values or None in values:
             return None
         if _averages_weights():
@@ -155,6 +158,11 @@ class Training:
         if self.model is None or key not in self.model.evaluations:
             return False
         return self.model.evaluations[key].overlap(self.model.train_sample.hashes) < OWN
+
+
+def _past(level: Level, figures: Sequence[Tensor], *, unseen: bool, far: bool) -> float | None:
+    value = far_past(level, figures) if unseen and far else None
+    return levelled_off(level, figures, 1 if unseen else UNSEEN) if value is None else value
 
 
 def _averages_weights() -> bool:

@@ -18,6 +18,7 @@ from .tensors import finite
 from .work import NOTHING, Work
 
 MAX_CLAIMS = 32
+DEAR = 10.0  # seconds of work, from which on a training need not come to rest far past the level
 PROBLEM = "Whether trainings can be cut short could not be followed ({}); from then on they were left alone."
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -94,7 +95,8 @@ class Shortening:
 
     def _judge(self, training: Training, iteration: Iteration) -> None:
         """Whether a training ends before its next round."""
-        value = None if self._level is None else training.reached(self._level)
+        dear = self._work is not None and self._work.done >= DEAR
+        value = None if self._level is None else training.reached(self._level, far=dear)
         if value is not None:
             self._cut(training, CONVERGED, iteration, value)
         elif self._budget_is_spent() and training.can_be_ended:

@@ -87,6 +87,11 @@ class Work:
         self._done += self.of(call)
 
     @property
+    def done(self) -> float:
+        """Seconds of the nominal processor so far."""
+        return self._done
+
+    @property
     def is_spent(self) -> bool:
         """Whether more was done than is allowed."""
         return self._done > self._allowed

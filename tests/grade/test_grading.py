@@ -176,7 +176,7 @@ def test_the_report_says_that_and_where_a_training_was_cut_short():
         (None, 0, 0, None),
     ]
     rest = " With --full it is trained to the end."
-    level = "its own accuracy of 100% had levelled off past the level of full marks."
+    level = "its own accuracy of 100% was safely past the level of full marks."
     over = "the rubric's budget for training was spent"
     assert [note.removesuffix(rest) for note in result.notes if note.endswith(rest)] == [
         f"The training in cell 2 was cut short after 98 epochs, since {level}",

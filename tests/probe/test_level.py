@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from grader.probe.level import Level
-from grader.probe.plateau import WINDOW, levelled_off
+from grader.probe.plateau import FEWEST, WINDOW, far_past, levelled_off
 
 ACCURACY = {"metric": "accuracy", "level": 0.96, "baseline": 0.45, "outputs": 3}
 MASS = {"metric": "mae", "level": 300.0, "baseline": 690.0, "outputs": 1, "spread": [800.0]}
@@ -156,3 +156,36 @@ def test_a_course_may_jump_a_little():
     for jump, calm in ((3, True), (10, False)):
         figures = [level.sums(*reversed(mass(error=200 + jump * (-1) ** i))) for i in range(WINDOW)]
         assert (levelled_off(level, figures) is not None) == calm
+
+
+LAX = {"metric": "accuracy", "level": 0.76, "baseline": 0.11, "outputs": 10}
+
+
+def test_who_is_far_past_the_level_need_not_come_to_rest():
+    level = Level(LAX)
+    rising = accuracies(1900, 1930, 1950, 1960, count=2000)
+    assert levelled_off(level, rising) is None
+    assert far_past(level, rising) == 0.98  # the latest
+
+
+def test_four_passes_must_be_far_past_the_level():
+    level = Level(LAX)
+    assert far_past(level, accuracies(*[1900] * (FEWEST - 1), count=2000)) is None
+    assert far_past(level, accuracies(1000, *[1900] * (FEWEST - 1), count=2000)) is None
+    assert far_past(level, accuracies(1000, *[1900] * FEWEST, count=2000)) == 0.95
+    assert far_past(level, accuracies(*[1650] * FEWEST, count=2000)) is None  # 6.5 points to the level, before errors
+
+
+def test_far_is_by_how_much_figures_vary():
+    level = Level(LAX)
+    assert far_past(level, accuracies(1950, 1830, 1950, 1830, count=2000)) is None
+    assert far_past(level, accuracies(*[36] * FEWEST, count=40)) is None  # few items
+
+
+def test_who_becomes_worse_is_not_past_the_level_for_good():
+    level = Level(LAX)
+    assert far_past(level, accuracies(1980, 1970, 1950, 1940, count=2000)) is None
+    mass_level = Level(MASS)
+    worse = [mass_level.sums(*reversed(mass(error=100 + 8 * i))) for i in range(FEWEST)]
+    assert far_past(mass_level, worse) is None
+    assert far_past(mass_level, worse[::-1]) is not None

@@ -20,6 +20,8 @@ CUT = [
     "loss_of_its_own",
     "mass_in_means",
     "mass_standardised",
+    "far_past_and_dear",
+    "far_past_and_cheap",
     "one_cycle",
     "best_state",
     "whole_in_the_end",
@@ -238,3 +240,7 @@ def test_a_step_that_computes_the_loss_anew_changes_nothing_once_the_time_is_ove
 def test_what_cannot_be_read_is_a_note(seen):
     [note] = seen["rule_that_cannot_be_read"]["claims"]["notes"]
     assert "could not be followed" in note
+
+
+def test_a_dear_training_far_past_the_level_need_not_come_to_rest(seen):
+    assert 4 <= epochs(seen["far_past_and_dear"]) < 8 <= epochs(seen["far_past_and_cheap"])
