@@ -36,7 +36,7 @@ METHOD_NOTES = {
 }
 MAX_NOTES = 40
 STAND_IN = (
-    "Marked with stand-in digits (1,797 small handwritten digits from scikit-learn), "
+    "Marked with stand-in digits (made from 1,797 small handwritten digits of scikit-learn), "
     "since the MNIST files are not at hand here."
 )
 

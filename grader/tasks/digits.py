@@ -10,14 +10,18 @@ from numpy.typing import NDArray
 from grader.errors import DataUnavailable
 from grader.tasks import idx, keys
 from grader.tasks.installed import package_folder
+from grader.tasks.variants import variants
 
 TRAINING_LIMIT = 10_000  # the first of the official order, where a rubric names no other number
 TEST_LIMIT = 2_000
 HELD_OUT = 2_000
+STAND_IN_TRAINING = (
+    10_000  # digits and variants of them: as many as of MNIST, so that the same nets learn in as many steps
+)
 STAND_IN_TEST = 200
 STAND_IN_HELD_OUT = 300
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-STAND_IN_ORIGIN = "stand-in digits (scikit-learn's 1,797 handwritten digits, enlarged)"
+STAND_IN_ORIGIN = "stand-in digits (scikit-learn's 1,797 handwritten digits, enlarged, with variants to train on)"
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,28 @@ def real(files: dict[str, Path], key: str) -> Split:
 
 
 def stand_in(key: str) -> Split:
-    """scikit-learn's digits (8x8, 0 to 16) enlarged to 28x28, cut by the key into training, test and held-out ones."""
+    """scikit-learn's digits (8x8, 0 to 16) enlarged to 28x28, cut by the key into training, test and held-out ones.
+
+    The training digits are followed by variants of them; test and held-out ones are as they were written.
+    """
     with gzip.open(stand_in_file()) as stream:
         table = np.loadtxt(stream, delimiter=",", dtype=np.int64)
-    digits = Digits(_enlarge(table[:, :-1].reshape(-1, 8, 8)), table[:, -1])
-    count = len(table)
+    small, count = table[:, :-1].reshape(-1, 8, 8) / 16.0, len(table)
+    digits = Digits(_enlarge(small), table[:, -1])
     held = np.array(keys.choose(key, "stand-in/held-out", [""] * count, count=STAND_IN_HELD_OUT), dtype=np.int64)
     rest = np.setdiff1d(np.arange(count), held)
     picked = keys.choose(key, "stand-in/test", [""] * len(rest), count=STAND_IN_TEST)
     test = rest[np.array(picked, dtype=np.int64)]
     training = np.setdiff1d(rest, test)
-    return Split(digits.take(training), digits.take(test), digits.take(_mixed(held, key)), rest)
+    return Split(_more(digits, small, training), digits.take(test), digits.take(_mixed(held, key)), rest)
+
+
+def _more(digits: Digits, small: NDArray[np.float64], rows: NDArray[np.int64]) -> Digits:
+    """Some of the digits, and as many variants of them as make up the number of training digits."""
+    copies = -(-STAND_IN_TRAINING // len(rows)) - 1
+    images = np.concatenate([digits.images[rows], variants(small, rows, copies=copies)])
+    labels = np.tile(digits.labels[rows], 1 + copies)
+    return Digits(images[:STAND_IN_TRAINING], labels[:STAND_IN_TRAINING])
 
 
 def stand_in_file() -> Path:
@@ -120,8 +135,8 @@ def _mixed(rows: NDArray[np.int64], key: str) -> NDArray[np.int64]:
     return np.random.default_rng(keys.seed(key, "mnist/order")).permutation(rows)
 
 
-def _enlarge(images: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """8x8 (0 to 16) to 20x20 by linear interpolation, in a frame of 4 pixels as MNIST has, 0 to 255."""
+def _enlarge(images: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """8x8 (0 to 1) to 20x20 by linear interpolation, in a frame of 4 pixels as MNIST has, 0 to 255."""
     at = np.clip((np.arange(20) + 0.5) * 8 / 20 - 0.5, 0, 7)
     low = np.floor(at).astype(int)
     high = np.minimum(low + 1, 7)
@@ -129,6 +144,6 @@ def _enlarge(images: NDArray[np.int64]) -> NDArray[np.uint8]:
     weights = np.zeros((20, 8))
     weights[np.arange(20), low] += 1 - part
     weights[np.arange(20), high] += part
-    large = np.einsum("ij,njk,lk->nil", weights, images / 16.0, weights)
+    large = np.einsum("ij,njk,lk->nil", weights, images, weights)
     framed = np.pad(np.clip(large, 0, 1), ((0, 0), (4, 4), (4, 4)))
     return np.round(framed * 255).astype(np.uint8)

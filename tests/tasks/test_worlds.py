@@ -138,14 +138,15 @@ def test_the_key_decides(task: TaskId, tmp_path: Path) -> None:
 
 
 def test_stand_in_digits(tmp_path: Path) -> None:
-    """Without MNIST: 1,297 training, 200 test and 300 held-out digits, and the world says so."""
+    """Without MNIST: 10,000 training digits, 200 test and 300 held-out ones, and the world says so."""
     world = build_world(MNIST, cache_dir=tmp_path)
     assert world.stand_in and "stand-in" in world.origin and world.notes
-    assert (len(world.training), len(world.heldout)) == (1_497, 300)
+    assert (len(world.training), len(world.heldout)) == (10_200, 300)
     images = idx.read_images(world.training_dir / "mnist" / digits.NAMES[0])
     tests = idx.read_images(world.training_dir / "mnist" / digits.NAMES[2])
-    assert (images.shape, len(tests)) == ((1_297, 28, 28), 200)
+    assert (images.shape, len(tests)) == ((10_000, 28, 28), 200)
     shown = {image.tobytes() for image in [*images, *tests]}
+    assert len(shown) == 10_200
     assert world.heldout.images is not None
     assert not shown & {image.tobytes() for image in world.heldout.images}
     assert images.max() == 255 and images.min() == 0
