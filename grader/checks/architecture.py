@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, passed, quoted, review
+from grader.checks.unreached import unreached
 from grader.evidence.model import ArchitectureClaim
 
 DENSE_AIM = "A fully connected net: at least one hidden layer, and an activation between the layers."
@@ -147,13 +148,14 @@ def _dense_by_layers(ctx: Context, net: ArchitectureClaim, params: Mapping[str, 
 def _unrun(ctx: Context, net: ArchitectureClaim, aim: str, found: str) -> CheckResult:
     if ctx.trained:
         return passed(aim, found + ", with activations.")
-    return graded(
+    unrun = graded(
         UNRUN_SHARE,
         aim=aim,
         found=f"{found}, but no batch has passed through them.",
         gap=_trace_text(net) or "Whether the sizes fit is not known.",
         next="Pass one batch through the net and print the shape of what comes out.",
     )
+    return unreached(ctx, unrun)
 
 
 def _trace_text(net: ArchitectureClaim) -> str:
@@ -239,11 +241,12 @@ def _no_outputs(ctx: Context, aim: str) -> CheckResult:
         return _no_net(ctx, aim)
     if ctx.trained:
         return review(aim=aim, found="What comes out of the net was not recorded.")
-    return failed(
+    found = failed(
         aim=aim,
         found="No output of the net was seen yet.",
         next="Pass one batch through the net and print the shape of what comes out.",
     )
+    return unreached(ctx, found)
 
 
 def _widths(ctx: Context) -> list[int]:
@@ -266,8 +269,9 @@ def _width(shape: Sequence[int]) -> int:
 def _no_net(ctx: Context, aim: str) -> CheckResult:
     if ctx.trained:
         return review(aim=aim, found="A net was trained, but the run ended before it could be looked at.")
-    return failed(
+    found = failed(
         aim=aim,
         found="Not attempted yet: no net with weights was called.",
         next="Write the net as a class or a Sequential, make one, and pass a single batch through it.",
     )
+    return unreached(ctx, found)

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from grader.checks.result import CheckResult, harness_error, review
 from grader.checks.scoring import Measured, measure
+from grader.checks.surroundings import FAILED, excused, stopping
+from grader.checks.written import calls
 from grader.evidence.bundle import Evidence
 from grader.evidence.model import (
     ArchitectureClaim,
+    CellRecord,
     Claims,
     EpisodeClaim,
     EvidenceDocument,
@@ -19,23 +22,26 @@ from grader.evidence.model import (
     PassClaim,
     ShortenedClaim,
 )
+from grader.intake.submission import Cell
 from grader.predictions import recorded
 from grader.predictions.model import HeldOutPredictions
 from grader.rubric import Calibration
 from grader.tasks.model import TaskSpec, World
-from grader.types import Exit
+from grader.types import CellStatus, Exit
 
 
 @dataclass(frozen=True)
 class Context:
     """One marked run: its evidence, the world it saw, the held-out predictions, and what they are measured against.
-    ``worked_out``: what one check has worked out of these at length, for the others."""
+    ``source``: the text of the cells, for words only; empty if it is not at hand. ``worked_out``: what one check has
+    worked out of these at length, for the others."""
 
     evidence: Evidence
     world: World
     predictions: HeldOutPredictions
     spec: TaskSpec
     calibration: Calibration
+    source: tuple[Cell, ...] = ()
     worked_out: dict[str, float | None] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @property
@@ -75,6 +81,43 @@ class Context:
     def attempted(self) -> bool:
         """Whether there is a training loop at all: steps, or at least backward passes."""
         return self.trained or bool(self.train_losses)
+
+    @property
+    def cells(self) -> list[CellRecord]:
+        """The cells that hold code."""
+        return [c for c in self.document.cells if c.lines or c.error or c.status is CellStatus.TIMEOUT]
+
+    @property
+    def failures(self) -> list[CellRecord]:
+        """The cells that were run and did not come to their end."""
+        return [c for c in self.cells if c.status in FAILED]
+
+    @property
+    def first_failure(self) -> CellRecord | None:
+        """The first cell that failed; one that is excused only if no other failed."""
+        return next((c for c in self.failures if not excused(c)), next(iter(self.failures), None))
+
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """Which calls of a training stand in the text of the cells; none if that is not at hand."""
+        return calls(self.source)
+
+    @property
+    def writes_training(self) -> bool:
+        """Whether a training is written, be it reached or not; False if the text of the cells is not at hand."""
+        return "backward" in self.calls
+
+    @cached_property
+    def stopped_by_surroundings(self) -> CellRecord | None:
+        """The cell for which nothing was trained, if it was the first to fail and needs a package, a network or a GPU
+        that this machine lacks. None where the work would have trained nothing even so: no training is written, and
+        all that follows that cell ran."""
+        cell = None if self.attempted or self.beats_guessing else stopping(self.cells)
+        if cell is None:
+            return None
+        later = [c.status is CellStatus.OK for c in self.cells if c.index > cell.index]
+        beside = bool(self.source) and not self.calls and bool(later) and all(later)
+        return None if beside else cell
 
     def unfollowed(self, aim: str) -> CheckResult | None:
         """What to answer where weights were trained that belong to no module, so that nobody saw what they were used

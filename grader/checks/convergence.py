@@ -4,17 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
+from grader.checks.broken_off import BrokenOff, broken_off
 from grader.checks.constants import constant_loss
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, failed, graded, number, passed, percent, review
+from grader.checks.unreached import unreached
 from grader.evidence.model import CurvePoint
 
 AIM = "The training loss falls well below that of a fixed answer and has levelled out by the end."
 FALL = 0.02  # of the size of the first loss
 CLEARLY = 0.1  # of the way from the best constant's loss to the lowest there is
+SMALLER = "Repeat a few steps with a learning rate ten times smaller and compare the two curves."
 TWICE = 2.0
 FEW_POINTS = 5
 EDGE = 5  # points of which the median is taken at either end, at most
+PEAK = 10.0  # times its first value, from which a loss has exploded on the way
 
 
 def convergence(ctx: Context, params: Mapping[str, float]) -> CheckResult:
@@ -24,7 +28,7 @@ def convergence(ctx: Context, params: Mapping[str, float]) -> CheckResult:
         return gate
     episode, claims = ctx.episode, ctx.claims
     if episode is None or claims is None:
-        return failed(
+        found = failed(
             aim=AIM,
             found=(
                 "No step changed the weights, so the loss could not fall."
@@ -33,6 +37,7 @@ def convergence(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             ),
             next="Train for one epoch and print the mean loss before and after.",
         )
+        return unreached(ctx, found)
     points = claims.train_curve
     if _not_finite(points) or 2 * episode.non_finite_losses > episode.steps:
         return failed(
@@ -83,9 +88,11 @@ def _judged(ctx: Context, params: Mapping[str, float], losses: Sequence[tuple[in
             aim=AIM,
             found=_course(losses),
             gap="The loss grew.",
-            next="Repeat a few steps with a learning rate ten times smaller and compare the two curves.",
+            next=SMALLER,
         )
     well_below = limits is not None and end < limits[1]  # it fell before the first value that was seen
+    exploded = limits is not None and not below and _peaked(losses, limits[2])
+    start = losses[0][1] if exploded else start  # coming back from an explosion is no fall
     fell = well_below or (start - end > FALL * abs(start) and len(losses) > 1)
     below = below or (limits is None and fell)
     cut = ctx.cut.reason if ctx.cut is not None else None
@@ -93,9 +100,11 @@ def _judged(ctx: Context, params: Mapping[str, float], losses: Sequence[tuple[in
     if way is not None and way.arrived:
         return passed(AIM, f"{_course(losses)} That is where the reference solution's ends.")
     calm = (cut == "converged" or settled(losses, params["steep"])) and fell
-    share = params["fell"] * fell + params["beats_baseline"] * below + params["settled"] * calm
+    reward = params["settled"] * (calm and (below or cut == "converged"))  # coming to rest high up is no convergence
+    share = params["fell"] * fell + params["beats_baseline"] * below + reward
     whole = params["fell"] + params["beats_baseline"] + params["settled"]
-    gaps, steps = _advice(losses, fell=fell, calm=calm, out_of_time=cut == "budget")
+    state = _State(fell, calm, below, exploded, out_of_time=cut == "budget", broken=broken_off(ctx))
+    gaps, steps = _advice(losses, state)
     if not below and limits is not None:
         gaps.append(f"Always giving the same best answer would have a loss of {number(limits[2])}.")
     elif way is not None and not calm:
@@ -130,22 +139,52 @@ def _grew(start: float, end: float) -> bool:
     return end > TWICE * max(start, 0.0) and end - start > FALL * abs(start)
 
 
-def _advice(
-    losses: Sequence[tuple[int, float]], *, fell: bool, calm: bool, out_of_time: bool
-) -> tuple[list[str], list[str]]:
+def _peaked(losses: Sequence[tuple[int, float]], constant: float) -> bool:
+    """Whether the loss rose on its way far above both its first value and what a fixed answer would have."""
+    return max(loss for _, loss in losses) > PEAK * max(losses[0][1], constant)
+
+
+@dataclass(frozen=True)
+class _State:
+    """How a training ended. ``exploded``: the loss was far higher on the way; ``broken``: its cell ended in an error
+    of its own."""
+
+    fell: bool
+    calm: bool
+    below: bool
+    exploded: bool
+    out_of_time: bool
+    broken: BrokenOff | None
+
+
+def _advice(losses: Sequence[tuple[int, float]], state: _State) -> tuple[list[str], list[str]]:
+    """What is missing, and what to try."""
+    fell, calm, broken = state.fell, state.calm, state.broken
+    if broken is not None:
+        name = broken.cell.error.name if broken.cell.error is not None else "an error"
+        return [f"Cell {broken.cell.index}, in which the net is trained, stops{broken.after} with {name}."], [
+            f"Get cell {broken.cell.index} to run to its end, then look at the curve again."
+        ]
+    if state.exploded:
+        highest = max(loss for _, loss in losses)
+        return [f"On the way it rose from {number(losses[0][1])} to {number(highest)}."], [SMALLER]
     if len(losses) < FEW_POINTS and not (fell and calm):
         only = "There was only one step." if len(losses) == 1 else f"There were only {len(losses)} steps."
         return [only], ["Train for more steps and plot the loss against them."]
     if not fell:
         question = "Can the net learn a single batch by heart? If not, look at the loss and the steps; "
         return ["It hardly fell."], [question + "if so, at the learning rate."]
-    if not calm and out_of_time:
+    if not calm and state.out_of_time:
         return ["It was still falling when the budget for training was spent and it was cut short."], [
             "Measure how long one epoch takes, and which of its parts takes longest."
         ]
     if not calm:
         return ["It was still falling when the training ended."], [
             "Plot the loss against the epochs, and see what twice as many epochs do to it."
+        ]
+    if not state.below:
+        return [], [
+            "Print the outputs for ten different items below each other: how far are they from one fixed answer?"
         ]
     return [], ["Plot training and validation loss in one figure. Where do they stop getting better?"]
 

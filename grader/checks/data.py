@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, passed, percent
 from grader.checks.sides import shared_share, tolerated_share
-from grader.evidence.model import LoaderClaim, PassClaim
+from grader.checks.unreached import unreached
+from grader.evidence.model import DatasetClaim, LoaderClaim, PassClaim
 from grader.limits import MAX_TABLE_WIDTH
 from grader.predictions import recorded
 
@@ -27,7 +28,7 @@ def columns(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     if (gate := ctx.without_claims(COLUMNS_AIM)) is not None:
         return gate
     if not ctx.attempted:
-        return _loaded(ctx, COLUMNS_AIM, params["loaded_share"])
+        return unreached(ctx, _loaded(ctx, COLUMNS_AIM, params["loaded_share"]))
     inputs, targets = ctx.array("train_inputs"), ctx.array("train_targets")
     if inputs is None:
         return passed(COLUMNS_AIM, "A net was trained on the data; nothing speaks against its inputs.")
@@ -99,7 +100,7 @@ def images(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     if (gate := ctx.without_claims(IMAGES_AIM)) is not None:
         return gate
     if not ctx.attempted:
-        return _loaded(ctx, IMAGES_AIM, params["loaded_share"])
+        return unreached(ctx, _loaded(ctx, IMAGES_AIM, params["loaded_share"]))
     inputs = recorded.as_seen(ctx.evidence, "train_inputs")
     if inputs is None:
         return passed(IMAGES_AIM, "A net was trained on the data; nothing speaks against its inputs.")
@@ -145,23 +146,8 @@ def split(ctx: Context, params: Mapping[str, float]) -> CheckResult:
         return gate
     if (gate := ctx.unfollowed(SPLIT_AIM)) is not None:
         return gate
-    claims = ctx.told
     if not ctx.attempted:
-        sides = {d.split for d in claims.datasets} >= {"train", "valid"}
-        next_step = "Train on one side and judge on the other."
-        if sides:
-            return graded(
-                params["unseen_share"],
-                aim=SPLIT_AIM,
-                found="Both sides are loaded; no net was trained on them yet.",
-                gap="Not used yet.",
-                next=next_step,
-            )
-        return failed(
-            aim=SPLIT_AIM,
-            found="Not attempted yet: nothing was trained.",
-            next="Make one data set to train on and one to judge by.",
-        )
+        return unreached(ctx, _unused_sides(ctx.told.datasets, params["unseen_share"]))
     if not ctx.later_evaluations:
         return graded(
             params["unseen_share"],
@@ -189,13 +175,29 @@ def split(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     )
 
 
+def _unused_sides(datasets: Sequence[DatasetClaim], share: float) -> CheckResult:
+    if {d.split for d in datasets} >= {"train", "valid"}:
+        return graded(
+            share,
+            aim=SPLIT_AIM,
+            found="Both sides are loaded; no net was trained on them yet.",
+            gap="Not used yet.",
+            next="Train on one side and judge on the other.",
+        )
+    return failed(
+        aim=SPLIT_AIM,
+        found="Not attempted yet: nothing was trained.",
+        next="Make one data set to train on and one to judge by.",
+    )
+
+
 def batches(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     """Batches that differ from step to step and mix the classes."""
     if (gate := ctx.without_claims(BATCHES_AIM)) is not None:
         return gate
     episode, claims = ctx.episode, ctx.told
     if not ctx.attempted:
-        return _unused_loader(claims.loaders)
+        return unreached(ctx, _unused_loader(claims.loaders))
     size = episode.batch_sizes[0] if episode is not None and episode.batch_sizes else 0
     total = _items(ctx)
     if episode is not None and episode.steps >= 20 and episode.distinct_batches == 1 and size and size < 0.25 * total:

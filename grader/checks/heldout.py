@@ -1,16 +1,20 @@
 """How good the predictions are on data that the code never saw."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from grader.checks.classes import Classes, by_class
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, harness_error, number, percent, quoted, review
 from grader.checks.scoring import Measured
+from grader.checks.training import weights_never_changed
+from grader.checks.unreached import unreached
 from grader.evidence.model import NO_PREDICT
 from grader.limits import FEW_ITEMS
 from grader.types import Exit, Method
 
 WORDS = {"accuracy": "accuracy", "mae": "mean absolute error", "rmse": "root mean squared error"}
+MOST_NAMED = 4
 CLOSE = 1.0  # standard deviations of the reference solution's own figures that count as noise
 
 
@@ -28,7 +32,8 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
         found += f" {count(measured.unusable, 'prediction')} could not be used."
     if _predict_was_of_no_use(ctx, measured):
         found += " Your predict(inputs) could not be used, so the net itself was run."
-    gap = _gap(ctx, measured)
+    gap, classes = _gap(ctx, measured), by_class(ctx) if measured.share < 1 else Classes()
+    found = f"{found} {classes.told}".rstrip()
     if measured.method is Method.RECORDED_VALIDATION:
         told = f"{found} These are outputs on your own validation data: the net could not be run on new data."
         most = percent(params["recorded_share"])
@@ -36,7 +41,24 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             f"All points stay open until a person has looked; at most {most} of them can be given for such outputs."
         )
         return review(aim=aim, found=told, gap=missing)
-    return graded(measured.share, aim=aim, found=found, gap=gap, next=_next(ctx, measured))
+    if weights_never_changed(ctx):
+        return _untrained(aim, found, measured)
+    return graded(measured.share, aim=aim, found=found, gap=gap, next=_next(ctx, measured, classes.bad))
+
+
+def _untrained(aim: str, found: str, measured: Measured) -> CheckResult:
+    """A net that no step has changed answers by the luck of its first weights, unless it answers too well for that."""
+    told = f"{found} No step changed a weight, so the net answers as it did before its training."
+    if measured.share >= 1:
+        return review(
+            aim=aim, found=told, gap="Luck does not reach that. The points stay open until someone has looked."
+        )
+    return failed(
+        aim=aim,
+        found=told,
+        gap="What an untrained net gets right is chance.",
+        next="Keep the outputs for one batch from before the training and compare them with those after it.",
+    )
 
 
 def _predict_was_of_no_use(ctx: Context, measured: Measured) -> bool:
@@ -93,11 +115,16 @@ def undecided(ctx: Context, measured: Measured) -> str:
     return f"That is within what {named} would change: one run cannot tell." if named else ""
 
 
-def _next(ctx: Context, measured: Measured) -> str:
+def _next(ctx: Context, measured: Measured, bad: Sequence[str]) -> str:
     if measured.share <= 0.02:
         return (
             "Compare a few predictions with their targets, side by side. Are they all alike, or in another order or "
             "unit than they should be?"
+        )
+    if bad:
+        return (
+            f"Count how often {_listed(bad)} comes among the targets that the net is trained on, and among its answers "
+            "to them. What is it taken for?"
         )
     if ctx.classifies:
         return (
@@ -110,21 +137,27 @@ def _next(ctx: Context, measured: Measured) -> str:
     )
 
 
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else "each of " + ", ".join(names[:MOST_NAMED])
+
+
 def _without_predictions(ctx: Context, aim: str) -> CheckResult:
     if (gate := ctx.without_claims(aim)) is not None:
         return gate
     if not ctx.attempted and "predict" not in (ctx.claims.names if ctx.claims else []):
-        return failed(
+        found = failed(
             aim=aim,
             found="Nothing was trained, so there are no predictions to look at.",
             next="First get the loss of the training data to fall; this comes by itself then.",
         )
+        return unreached(ctx, found)
     if not ctx.trained and not ctx.predictions.refused:
-        return failed(
+        found = failed(
             aim=aim,
             found="No net was trained, so there are no predictions to look at.",
             next="First get the loss of the training data to fall.",
         )
+        return unreached(ctx, found)
     host = ctx.document.host
     if ctx.document.heldout is None and host.exit is Exit.FINISHED and not ctx.document.problems:
         return harness_error(aim, "The net was trained, but the grader did not get to run it on held-out data.")

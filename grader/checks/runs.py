@@ -2,30 +2,17 @@
 
 from collections.abc import Mapping
 
+from grader.checks.broken_off import broken_off
 from grader.checks.context import Context
+from grader.checks.hints import hint
 from grader.checks.result import CheckResult, count, failed, graded, harness_error, passed, quoted, review
+from grader.checks.surroundings import excused
+from grader.checks.unreached import for_want, needs
 from grader.evidence.model import CellRecord
 from grader.types import CellStatus, Exit
 
 AIM = "Every cell runs from top to bottom in a fresh session."
-NETWORK = (
-    "URLError",
-    "HTTPError",
-    "ConnectionError",
-    "gaierror",
-    "MaxRetryError",
-    "SSLError",
-    "ConnectionRefusedError",
-    "NewConnectionError",
-)
-NETWORK_WORDS = (
-    "name resolution",
-    "network is unreachable",
-    "urlopen error",
-    "name or service not known",
-    "failed to establish",
-)
-PLOTTING = ("/matplotlib/", "/seaborn/", "/umap/", "/plotly/", "\\matplotlib\\", "\\seaborn\\")
+MOST_LISTED = 8
 
 
 def runs(ctx: Context, params: Mapping[str, float]) -> CheckResult:
@@ -33,7 +20,7 @@ def runs(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     if ctx.document.host.exit is Exit.NOT_STARTED:
         return harness_error(AIM, f"The run could not be started. {ctx.document.host.sentence}".strip())
     worked = ctx.attempted or ctx.beats_guessing
-    attempted = [c for c in ctx.document.cells if c.lines or c.error or c.status is CellStatus.TIMEOUT]
+    attempted = ctx.cells
     if not attempted and worked:
         return passed(AIM, "The code ran and trained a net.")
     if not attempted:
@@ -51,17 +38,29 @@ def runs(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     if not costly:
         return passed(AIM, found + (" What stopped had no part in the training." if bad else ""))
     share = 1 - min(params["most_cost"], params["cost_per_cell"] * len(costly))
-    first = costly[0]
     return graded(
         share,
         aim=AIM,
-        found=f"{found} The net was trained all the same. {_what(first)}",
-        gap=f"{count(len(costly), 'cell')} to repair.",
-        next=(
-            f"Run everything in a fresh session and look at cell {first.index}: which name or file does it expect "
-            "that is not there?"
-        ),
+        found=f"{found} {_beside_training(ctx, costly)}",
+        gap=f"{count(len(costly), 'cell')} to repair{_listed(costly)}.",
+        next=hint(ctx, costly[0]),
     )
+
+
+def _beside_training(ctx: Context, costly: list[CellRecord]) -> str:
+    """What stops first, and whether it is the training itself."""
+    first, broken = costly[0], broken_off(ctx)
+    if broken is None or broken.cell not in costly:
+        return f"The net was trained all the same. {_what(first)}"
+    training = f"Cell {broken.cell.index}, in which the net is trained, stops{broken.after} with {_error(broken.cell)}"
+    return training if broken.cell == first else f"{_what(first)} {training}"
+
+
+def _listed(cells: list[CellRecord]) -> str:
+    if len(cells) == 1:
+        return ""
+    more = f" and {len(cells) - MOST_LISTED} more" if len(cells) > MOST_LISTED else ""
+    return ": " + ", ".join(str(c.index) for c in cells[:MOST_LISTED]) + more
 
 
 def _unread(ctx: Context, found: CheckResult) -> CheckResult:
@@ -75,26 +74,15 @@ def _unread(ctx: Context, found: CheckResult) -> CheckResult:
 def _untrained(ctx: Context, params: Mapping[str, float], attempted: list[CellRecord], found: str) -> CheckResult:
     good = sum(c.status is CellStatus.OK for c in attempted)
     share = params["untrained_share"] * good / len(attempted)
-    broken = next((c for c in attempted if c.status in (CellStatus.ERROR, CellStatus.TIMEOUT)), None)
+    if (lacking := ctx.stopped_by_surroundings) is not None:
+        return for_want(lacking, failed(aim=AIM, found=found)).but(found=f"{found} {needs(lacking)} {_what(lacking)}")
+    broken = ctx.first_failure
     if broken is not None:
-        step = (
-            f"Begin at cell {broken.index}, the first that stops: read the last line of its message, then print what "
-            "it works on."
-        )
-        return graded(share, aim=AIM, found=f"{found} {_what(broken)}", gap="No net was trained.", next=step)
+        told = f"{found} {_what(broken)}"
+        return graded(share, aim=AIM, found=told, gap="No net was trained.", next=hint(ctx, broken))
     sentence = f" {ctx.document.host.sentence}" if ctx.document.host.sentence else ""
     step = "What is there works. Go on with the first exercise that is still open, and run it on a single batch."
     return graded(share, aim=AIM, found=found + sentence, gap="No net was trained yet.", next=step)
-
-
-def excused(cell: CellRecord) -> bool:
-    """Whether a failure comes from the missing network, a package that is not installed, or a plot."""
-    if cell.error is None:
-        return False
-    text = f"{cell.error.message} {cell.error.traceback}".lower()
-    if cell.error.name in NETWORK or any(words in text for words in NETWORK_WORDS):
-        return True
-    return cell.error.name in ("ModuleNotFoundError", "ImportError") or any(part in text for part in PLOTTING)
 
 
 def _what(cell: CellRecord) -> str:
@@ -103,4 +91,8 @@ def _what(cell: CellRecord) -> str:
         return f"{where} ran out of time."
     if cell.error is None:
         return f"{where} was not reached."
-    return f"{where} stops with {quoted(f'{cell.error.name}: {cell.error.message}')}"
+    return f"{where} stops with {_error(cell)}"
+
+
+def _error(cell: CellRecord) -> str:
+    return quoted(f"{cell.error.name}: {cell.error.message}") if cell.error is not None else "an error"

@@ -1,10 +1,12 @@
 """Does the training loop move the weights as it should, and is the net judged in evaluation mode?"""
 
 from collections.abc import Mapping
+from statistics import mean
 
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, passed, percent, review
 from grader.checks.sides import shared_share, tolerated_share
+from grader.checks.unreached import unreached
 from grader.evidence.model import EpisodeClaim, PassClaim
 
 AIM = (
@@ -15,6 +17,7 @@ VALIDATION_AIM = (
     "After training steps the net is judged on other data, in evaluation mode and without recording gradients."
 )
 UNMOVED = 1e-12  # relative change of the weights
+LEARNT = 0.2  # of the first loss; batches alone differ by less
 ABSURD = 1e3
 SEVERAL = 3  # how often something must be seen before it is spoken of
 OVERLAP = 0.5  # share of the judged rows that were trained on from which the judging counts for less
@@ -92,7 +95,7 @@ def _no_steps(ctx: Context) -> CheckResult:
     )
     if ctx.architecture is None:
         step = "First get a net to return something for one batch; the training loop comes after that."
-    return failed(aim=AIM, found="Not attempted yet: no optimiser made a step.", next=step)
+    return unreached(ctx, failed(aim=AIM, found="Not attempted yet: no optimiser made a step.", next=step))
 
 
 def _unmoved(ctx: Context, episode: EpisodeClaim) -> bool:
@@ -102,6 +105,25 @@ def _unmoved(ctx: Context, episode: EpisodeClaim) -> bool:
     net = ctx.architecture
     gradients = {p.gradient for p in net.parameter_list if p.in_optimiser} if net is not None else set()
     return erased and bool(gradients) and gradients <= {"zero", "none"}
+
+
+def weights_never_changed(ctx: Context) -> bool:
+    """Whether all that is known says that no step of the whole run moved anything: the optimiser held nothing but
+    weights of the net, or never found a gradient; every weight is what it was; and the loss did not fall."""
+    claims, episode, net = ctx.claims, ctx.episode, ctx.architecture
+    if claims is None or episode is None or net is None:
+        return False
+    changes = [e.weight_change for e in claims.episodes if e.steps]
+    if any(change is None or change > UNMOVED for change in changes):
+        return False
+    if any(p.change is not None and p.change > UNMOVED for p in net.parameter_list):
+        return False
+    held = sum(p.in_optimiser for p in net.parameter_list)
+    if not 0 < held == episode.optimiser.parameter_tensors and episode.steps_with_empty_gradients < episode.steps:
+        return False
+    losses = [p.loss for p in claims.train_curve if p.loss is not None]
+    tenth = max(1, len(losses) // 10)
+    return not losses or mean(losses[-tenth:]) > (1 - LEARNT) * mean(losses[:tenth])
 
 
 def _holds_another_net(ctx: Context, episode: EpisodeClaim) -> bool:
@@ -162,11 +184,12 @@ def validation(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             if ctx.attempted
             else "Not attempted yet: nothing was trained, so nothing could be judged."
         )
-        return failed(
+        found = failed(
             aim=VALIDATION_AIM,
             found=seen,
             next="After an epoch, compute the loss over the validation data without making a step, and print it.",
         )
+        return unreached(ctx, found)
     judged = _on_other_data(ctx, passes)
     forwards = sum(p.forwards for p in judged)
     share, told, gaps, steps = 1.0, [f"{count(len(judged), 'pass', 'passes')} over data without training on it"], [], []

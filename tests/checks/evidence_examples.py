@@ -9,6 +9,7 @@ import pandas as pd
 from grader.checks import Context
 from grader.evidence.bundle import Evidence
 from grader.evidence.model import EvidenceDocument
+from grader.intake.submission import Cell
 from grader.predictions.model import HeldOutPredictions
 from grader.rubric import load_calibration
 from grader.tasks.model import RawInputs, TaskSpec, Truth, World
@@ -248,11 +249,13 @@ def context(
     data: Any = None,
     doc: Any = None,
     stand_in: bool = False,
+    source: Any = (),
     **places: Any,
 ) -> Context:
     """A sound run.
 
-    ``places``: claims to change, with ``__`` for the dots of the path; ``doc``: top-level keys of the document.
+    ``places``: claims to change, with ``__`` for the dots of the path; ``doc``: top-level keys of the document;
+    ``source``: the texts of its cells.
     """
     told: Any = claims(task)
     for place, value in places.items():
@@ -264,13 +267,20 @@ def context(
         predictions(task) if guess is None else guess,
         SPECS[task],
         load_calibration(task, stand_in=stand_in),
+        tuple(Cell(i, text) for i, text in enumerate(source)),
     )
 
 
-def untouched(task: TaskId = TaskId.PENGUINS_CLASSIFICATION, **more: Any) -> Context:
+def untouched(task: TaskId = TaskId.PENGUINS_CLASSIFICATION, *, source: Any = (), **more: Any) -> Context:
     """A run in which nothing was trained."""
     bare = {"schema_version": 1, "task": task, "complete": True}
-    return context(task, guess=guesses(None), data={}, doc={"claims": bare} | more)
+    return context(task, guess=guesses(None), data={}, doc={"claims": bare} | more, source=source)
+
+
+def cell(index: int, error: str = "", message: str = "", *, status: str = "") -> dict[str, Any]:
+    """One cell with code, which ended with ``error`` if one is named."""
+    told = {"name": error, "message": message} if error else None
+    return {"index": index, "lines": 3, "status": status or ("error" if error else "ok"), "error": told}
 
 
 NO_PREDICTIONS = guesses(None, refused=("replay: KeyError: 'sex'",))

@@ -1,0 +1,67 @@
+"""One next step for a cell that fails, by how it fails."""
+
+import re
+
+from grader.checks.context import Context
+from grader.checks.written import makers
+from grader.evidence.model import CellRecord
+from grader.types import CellStatus
+
+UNDEFINED = re.compile(r"name '(\w{1,60})' is not defined")
+NOT_THERE = frozenset({"NameError", "FileNotFoundError", "ModuleNotFoundError", "ImportError"})
+UNREADABLE = frozenset({"SyntaxError", "IndentationError", "TabError"})
+SHAPES = (
+    "mat1 and mat2",
+    "shapes cannot be multiplied",
+    "the size of tensor",
+    "size mismatch",
+    "sizes of tensors must match",
+    "is invalid for input of size",
+    "to match target batch_size",
+    "using a target size",
+    "could not be broadcast",
+    "must match the existing size",
+    "channels, but got",
+    "running_mean should contain",
+)
+
+
+def hint(ctx: Context, cell: CellRecord) -> str:
+    """What to look at or to try in ``cell``, as one sentence or two."""
+    at = f"cell {cell.index}"
+    if cell.status is CellStatus.TIMEOUT:
+        return f"Time the lines of {at} on a small part of the data: which takes longest, or may never end?"
+    if cell.error is None:
+        return f"See what ended the run before {at}, and run everything in a fresh session."
+    name, message = cell.error.name, cell.error.message.lower()
+    undefined = UNDEFINED.search(cell.error.message) if name == "NameError" else None
+    if undefined is not None and (told := _out_of_order(ctx, cell, undefined[1])):
+        return told
+    if name in NOT_THERE:
+        return (
+            f"Run everything in a fresh session and look at {at}: which name or file does it expect that is not there?"
+        )
+    if name in UNREADABLE:
+        return (
+            f"Python cannot read {at}. Look at the line that the message names and at the one above it: what is "
+            "missing there, or too much?"
+        )
+    if any(words in message for words in SHAPES):
+        return f"Print the shapes of what meets in the line of {at} that fails: which numbers would have to agree?"
+    return f"Read the last line of the message of {at}: what does it say about the value? Print that value before it."
+
+
+def _out_of_order(ctx: Context, cell: CellRecord, name: str) -> str:
+    """Where the cells themselves make the name that is missed; empty if none does, or if their text is not known."""
+    found = makers(ctx.source, name)
+    failed = {c.index for c in ctx.failures}
+    if before := [index for index in found if index < cell.index and index in failed]:
+        return f"Begin at cell {before[-1]}, which makes “{name}” and does not run to its end itself."
+    if cell.index in found:
+        return f"Cell {cell.index} asks for “{name}” before its own line that makes it: which of its lines run first?"
+    if after := [index for index in found if index > cell.index]:
+        return (
+            f"Restart the session and run all cells from top to bottom: cell {after[0]} makes “{name}”, and cell "
+            f"{cell.index} asks for it before. Which has to come first?"
+        )
+    return ""

@@ -1,0 +1,77 @@
+"""Cells that failed for what surrounds the code: a package, a network or a GPU that this machine lacks, or a plot."""
+
+import re
+from collections.abc import Sequence
+
+from grader.evidence.model import CellRecord
+from grader.types import CellStatus
+
+NETWORK = (
+    "URLError",
+    "HTTPError",
+    "ConnectionError",
+    "gaierror",
+    "MaxRetryError",
+    "SSLError",
+    "ConnectionRefusedError",
+    "NewConnectionError",
+)
+NETWORK_WORDS = (
+    "name resolution",
+    "network is unreachable",
+    "urlopen error",
+    "name or service not known",
+    "failed to establish",
+)
+GPU_WORDS = (
+    "found no nvidia driver",
+    "not compiled with cuda enabled",
+    "no cuda gpus are available",
+    "no cuda-capable device",
+    "torch.cuda.is_available() is false",
+    "not linked with support for mps",
+    "mps backend is supported",
+)
+PLOTTING = ("/matplotlib/", "/seaborn/", "/umap/", "/plotly/", "\\matplotlib\\", "\\seaborn\\")
+MISSING = re.compile(r"(?:No module named|Missing optional dependency) '([\w.-]{1,80})'")
+HERE = frozenset(  # a part that one of these does not have is no package that is missing
+    {"torch", "torchvision", "numpy", "pandas", "matplotlib", "sklearn", "skimage", "scipy", "PIL", "palmerpenguins"}
+)
+FAILED = (CellStatus.ERROR, CellStatus.TIMEOUT)
+
+
+def lack(cell: CellRecord) -> str:
+    """In words, what a cell failed for want of on this machine: a package, the network or a GPU; empty if nothing."""
+    if cell.error is None:
+        return ""
+    if cell.error.name in NETWORK or any(words in _text(cell) for words in NETWORK_WORDS):
+        return "the network"
+    if any(words in cell.error.message.lower() for words in GPU_WORDS):
+        return "a GPU"
+    if cell.error.name not in ("ModuleNotFoundError", "ImportError"):
+        return ""
+    missing = MISSING.search(cell.error.message)
+    if missing is None or ("." in missing[1] and missing[1].split(".")[0] in HERE):
+        return ""
+    return f"the package “{missing[1]}”"
+
+
+def excused(cell: CellRecord) -> bool:
+    """Whether a failure comes from a missing network, package or GPU, from an import, or from a plot."""
+    if cell.error is None:
+        return False
+    return bool(lack(cell)) or cell.error.name in ("ModuleNotFoundError", "ImportError") or _plots(cell)
+
+
+def stopping(cells: Sequence[CellRecord]) -> CellRecord | None:
+    """The cell that failed first, plots left aside, if this machine lacks what it needs."""
+    first = next((c for c in cells if c.status in FAILED and (lack(c) or not _plots(c))), None)
+    return first if first is not None and lack(first) else None
+
+
+def _plots(cell: CellRecord) -> bool:
+    return any(part in _text(cell) for part in PLOTTING)
+
+
+def _text(cell: CellRecord) -> str:
+    return f"{cell.error.message} {cell.error.traceback}".lower() if cell.error is not None else ""

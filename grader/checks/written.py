@@ -1,0 +1,63 @@
+"""What the text of a submission says: which names each cell makes, and whether a training is written at all."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+
+from grader.intake.facts import facts_of, python_of
+from grader.intake.submission import Cell
+from grader.limits import MAX_PARSED_SOURCE
+
+CALLED = re.compile(r"\.\s*(backward|step|fit)\s*\(")  # in a cell that Python cannot read
+COMMENT = re.compile(r"#[^\n]*")
+OWN_NAMES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def calls(cells: Sequence[Cell]) -> frozenset[str]:
+    """Which of ``backward``, ``step`` and ``fit`` the cells mention outside comments and texts."""
+    named = facts_of(cells).names & {"backward", "step", "fit"}
+    unread = [cell.source for cell in _short(cells) if _tree(cell.source) is None]
+    return frozenset(named.union(*(CALLED.findall(COMMENT.sub("", source)) for source in unread)))
+
+
+def makers(cells: Sequence[Cell], name: str) -> list[int]:
+    """Indices of the cells that assign, define or import ``name`` for all cells after them."""
+    return [cell.index for cell in _short(cells) if name in cell.source and name in _made(cell.source)]
+
+
+def _short(cells: Iterable[Cell]) -> Iterable[Cell]:
+    left = MAX_PARSED_SOURCE
+    for cell in cells:
+        if len(cell.source) <= left:
+            left -= len(cell.source)
+            yield cell
+
+
+def _made(source: str) -> set[str]:
+    tree = _tree(source)
+    todo: list[ast.AST] = list(tree.body) if tree is not None else []
+    names: set[str] = set()
+    while todo:
+        node = todo.pop()
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+                continue  # what is made inside stays inside
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names.update(alias.asname or alias.name.split(".")[0] for alias in aliases)
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case _ if isinstance(node, OWN_NAMES):
+                continue
+        todo.extend(ast.iter_child_nodes(node))
+    return names
+
+
+def _tree(source: str) -> ast.Module | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a student's invalid escape is not ours to report
+        try:
+            return ast.parse(python_of(source))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None

@@ -1,0 +1,136 @@
+"""Nothing was trained: what this machine lacks costs nothing, and a training that was written is not called missing."""
+
+import pytest
+from evidence_examples import cell, claims, context, untouched
+
+from grader.checks import REGISTRY, run_checks
+from grader.checks.surroundings import excused, lack
+from grader.evidence.model import CellRecord
+from grader.grade.grading import mark
+from grader.rubric import load_rubric
+from grader.types import Status, TaskId, TaskStatus
+
+SPECIES = TaskId.PENGUINS_CLASSIFICATION
+DRIVER = "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU"
+LACKS = [
+    ("ModuleNotFoundError", "No module named 'lightning'", "the package “lightning”"),
+    ("ModuleNotFoundError", "No module named 'google.colab'", "the package “google.colab”"),
+    ("ImportError", "Missing optional dependency 'openpyxl'. Use pip or conda.", "the package “openpyxl”"),
+    ("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>", "the network"),
+    ("RuntimeError", DRIVER, "a GPU"),
+    ("AssertionError", "Torch not compiled with CUDA enabled", "a GPU"),
+    ("RuntimeError", "No CUDA GPUs are available", "a GPU"),
+]
+OWN = [
+    ("NameError", "name 'net' is not defined"),
+    ("ModuleNotFoundError", "No module named 'torch.layers'"),
+    ("ImportError", "cannot import name 'Lineer' from 'torch.nn'"),
+    ("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (16x5 and 4x8)"),
+]
+LOOP = "for x, y in loader:\n    loss(net(x), y).backward()\n    optimiser.step()"
+
+
+def results(ctx):
+    """The results by criterion of the bundled rubric."""
+    rubric = load_rubric(ctx.document.task)
+    return {c.id: r for c, r in zip(rubric.criteria, run_checks(ctx, rubric), strict=True)}
+
+
+def record(error, message):
+    return CellRecord.model_validate(cell(1, error, message))
+
+
+@pytest.mark.parametrize(("error", "message", "what"), LACKS)
+def test_what_a_machine_lacks_is_named_and_excused(error, message, what):
+    assert lack(record(error, message)) == what
+    assert excused(record(error, message))
+    fine = context(doc={"cells": [cell(0), cell(1, error, message)]})
+    assert results(fine)["runs"].status is Status.PASS
+
+
+@pytest.mark.parametrize(("error", "message"), OWN)
+def test_errors_of_the_code_are_no_lack(error, message):
+    assert lack(record(error, message)) == ""
+
+
+@pytest.mark.parametrize(("error", "message", "what"), LACKS)
+@pytest.mark.parametrize("task", TaskId)
+def test_who_was_stopped_by_the_machine_loses_nothing(task, error, message, what):
+    """All points stay open, and every result names the cell and what it needs."""
+    ctx = untouched(task, cells=[cell(0), cell(1, error, message), cell(2, "NameError", "name 'np' is not defined")])
+    found = results(ctx)
+    assert {r.status for r in found.values()} == {Status.NEEDS_REVIEW}
+    assert {r.share for r in found.values()} == {0.0}
+    assert all("cell 1 needs " + what in r.found and r.gap and r.next for r in found.values())
+    result = mark(ctx, load_rubric(task)).result
+    assert result.status is TaskStatus.NEEDS_REVIEW
+    assert any("100 points are still open" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(("error", "message"), OWN)
+def test_a_first_failure_of_ones_own_is_marked_as_ever(error, message):
+    cells = [cell(0), cell(1, error, message), cell(2, *LACKS[0][:2])]
+    found = results(untouched(cells=cells))
+    assert Status.NEEDS_REVIEW not in {r.status for r in found.values()}
+    assert found["runs"].status is Status.PARTIAL
+    assert found["training"].status is Status.FAIL
+
+
+def test_a_plot_that_fails_before_is_passed_over():
+    plot = cell(0, "TypeError", "x")
+    plot["error"] |= {"traceback": "site-packages/matplotlib/axes.py"}
+    assert results(untouched(cells=[plot, cell(1, *LACKS[0][:2])]))["runs"].status is Status.NEEDS_REVIEW
+    assert results(untouched(cells=[plot, cell(1, *OWN[0])]))["runs"].status is Status.FAIL
+
+
+def test_what_was_seen_for_certain_keeps_its_points():
+    """The data was loaded before the GPU was missed."""
+    told = {"schema_version": 1, "task": SPECIES, "complete": True, "datasets": claims(SPECIES)["datasets"]}
+    found = results(untouched(cells=[cell(0), cell(1, "RuntimeError", DRIVER)], claims=told))
+    assert (found["inputs"].status, found["inputs"].share) == (Status.NEEDS_REVIEW, 0.5)
+    assert found["inputs"].found.startswith("The data is loaded")
+
+
+def test_a_lack_beside_unfinished_work_opens_nothing():
+    """No training is written, and all that follows the missing package ran."""
+    cells = [cell(0, *LACKS[0][:2]), cell(1), cell(2)]
+    unfinished = ["import lightning", "import torch", "table = 1"]
+    assert results(untouched(cells=cells, source=unfinished))["training"].status is Status.FAIL
+    assert results(untouched(cells=cells, source=[*unfinished[:2], LOOP]))["training"].status is Status.NEEDS_REVIEW
+    assert results(untouched(cells=cells))["training"].status is Status.NEEDS_REVIEW
+
+
+def test_a_trained_net_is_not_touched_by_it():
+    ctx = context(doc={"cells": [cell(0, *LACKS[0][:2]), cell(1)]})
+    assert ctx.stopped_by_surroundings is None
+    assert {r.status for r in results(ctx).values()} == {Status.PASS}
+
+
+NOT_REACHED = ("inputs", "split", "batches", "architecture", "outputs", "loss", "training", "validation", "held-out")
+
+
+@pytest.mark.parametrize("loop", [LOOP, LOOP + "\n)", "def fit():\n    " + LOOP.replace("\n", "\n    ")])
+def test_a_written_training_is_not_called_missing(loop):
+    """Also where Python cannot read its cell. The points are those of work that is not."""
+    cells = [cell(0), cell(1, *OWN[0]), cell(2, "NameError", "name 'loader' is not defined")]
+    written = results(untouched(cells=cells, source=["import torch", "net", loop]))
+    missing = results(untouched(cells=cells, source=["import torch", "net", "loader"]))
+    for name in NOT_REACHED:
+        assert "cell 1 failed first" in written[name].found, name
+        assert "Not attempted" not in written[name].found
+        assert written[name].next
+        assert "cell 1 failed first" not in missing[name].found
+        assert (written[name].status, written[name].share) == (missing[name].status, missing[name].share)
+    assert REGISTRY["convergence"](untouched(cells=cells, source=["", "", loop]), {}).found.startswith(
+        "The training is"
+    )
+
+
+@pytest.mark.parametrize("text", ["# loss.backward()", "'''loss.backward(); optimiser.step()'''", "scheduler.step()"])
+def test_comments_and_texts_are_no_training(text):
+    ctx = untouched(cells=[cell(0, *OWN[0])], source=[text])
+    assert "Not attempted" in results(ctx)["training"].found
+
+
+def test_a_written_training_without_a_failure_is_told_as_before():
+    assert "Not attempted" in results(untouched(source=[LOOP]))["training"].found
