@@ -14,7 +14,7 @@ SETTINGS: dict[str, Any] = {}
 
 def start(settings: dict[str, Any]) -> None:
     """Seed the generators, install the data shims and the recorder. ``settings``: the host's ``settings.json``."""
-    from . import adam, channels, depthwise, memory, recorder, seeding, shims, stand_ins
+    from . import absent, adam, channels, depthwise, elsewhere, memory, recorder, seeding, shims, stand_ins
 
     SETTINGS.update(settings)
     seeding.seed(int(settings.get("seed", 0)), int(settings.get("threads", 1)))
@@ -26,6 +26,8 @@ def start(settings: dict[str, Any]) -> None:
     sparing = settings.get("sparing") or {}
     memory.install(int(sparing.get("remember_bytes") or 0))
     stand_ins.install(dict(sparing.get("stand_ins") or {}))
+    absent.install(dict(sparing.get("stand_ins") or {}))
+    elsewhere.install()
 
 
 def call_train() -> None:

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from . import architecture, memory, namespace, recorder, shims, sources, stand_ins
 from .answer import WIDTHS
+from .choosing import EARLIER, meant, outweighs
 from .episodes import ByHand, Episode
 from .models import MAX_PASSES, Evaluation, ModelRecord, dataset_of
 from .nets import holds, inner, related
@@ -44,15 +45,15 @@ def write(settings: dict[str, Any], *, complete: bool) -> None:
 
 
 def marked_episode(settings: dict[str, Any]) -> Episode | None:
-    """The last episode that stepped and whose model's output suits the task; failing that, the last that stepped."""
+    """The last episode that stepped and whose model's output suits the task, or an earlier one that outweighs it;
+    failing that, of those that stepped."""
     state = recorder.STATE
     stepped = [e for e in state.episodes.values() if e.counts["steps"]]
     stepped.sort(key=lambda e: e is state.last_episode)
     returned = inner(state.returned_model)
     own = [e for e in stepped if e.model is not None and e.model.module is returned]
     fitting = [e for e in stepped if e.model is not None and _width(e.model) in WIDTHS.get(settings["task"], ())]
-    found = own or fitting or stepped
-    return found[-1] if found else None
+    return meant(own or fitting or stepped)
 
 
 def marked_model(settings: dict[str, Any]) -> ModelRecord | None:
@@ -139,7 +140,7 @@ def _document(
         "torch": torch.__version__[:200],
         "python": platform.python_version(),
         "names": [n for n in COURSE_NAMES if callable(namespace.user_namespace().get(n))],
-        "notes": [note[:2000] for note in [*shims.NOTES, *recorder.STATE.notes]][:64],
+        "notes": [note[:2000] for note in [*_choice(model), *shims.NOTES, *recorder.STATE.notes]][:64],
         "remembered": memory.ROOM.remembered,
         "stood_in": list(stand_ins.USED),
         "episodes": [_episode(e, marked=e is episode) for e in list(recorder.STATE.episodes.values())[-32:]],
@@ -165,6 +166,11 @@ def _document(
         rows = architecture.invented(model.module, settings["task"]) if rows is None else rows
         document["architecture"] = architecture.describe(model.module, rows, episode, settings["task"], model.call)
     return document
+
+
+def _choice(marked: ModelRecord | None) -> list[str]:
+    last = recorder.STATE.last_episode
+    return [EARLIER] if last is not None and outweighs(marked, last.model) else []
 
 
 def _arrays(model: ModelRecord, judged: ModelRecord) -> dict[str, Any]:

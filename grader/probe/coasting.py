@@ -1,5 +1,6 @@
 """A training that is cut short: its code goes on over single batches, while the net and all records of it stay."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +15,13 @@ from .sources import Iteration, length
 CONVERGED, BUDGET = "converged", "budget"
 FEWEST_ROUNDS = 200  # that a training may go on in this way before it is trained on,
 TIMES = 10  # and as many times the epochs before: a loop may wait for a figure that only more training brings
+ENDLESS_S = 60.0  # and after so long, and so many rounds, a loop whose budget is spent is ended, as by hand
+ENDLESS_ROUNDS = 1_000
 SMALL = 0.5  # of the training items: so few are gone through whole, so that the code's own figures of them stay right
+
+
+class BudgetSpent(KeyboardInterrupt):
+    """Ends a loop that nothing else would end before the hard limit, as if by hand."""
 
 
 class Coast:
@@ -28,6 +35,7 @@ class Coast:
         self.reason = reason
         self.midway = midway
         self.rounds = 0
+        self._began = time.monotonic()
         self._round: Counter[Key] = Counter()
         self._most = training.most | training.round
         self._judged: dict[Any, Any] = dict.fromkeys(training.judged)
@@ -76,6 +84,11 @@ class Coast:
             return False
         with torch.no_grad():
             return all(p.shape == kept.shape and torch.equal(p, kept) for p, kept in self._weights)
+
+    def is_endless(self) -> bool:
+        """Whether the budget is spent and the loop may never end."""
+        many = self.rounds >= max(ENDLESS_ROUNDS, TIMES * self.training.epochs)
+        return self.reason == BUDGET and many and time.monotonic() - self._began > ENDLESS_S
 
     # --- calls of the model ----------------------------------------------------------------------------------------
 

@@ -21,13 +21,15 @@ def main() -> None:
     sys.path[1:1] = [*settings.get("import_roots", []), os.getcwd()]
     app = IPKernelApp.instance()
     app.initialize(["-f", connection, "--IPKernelApp.parent_handle=0", "--HistoryManager.enabled=False"])  # type: ignore[no-untyped-call]
-    from grader_probe import recorder
+    from grader_probe import absent, elsewhere, recorder
 
     assert app.shell is not None
     app.shell.InteractiveTB.set_mode("Plain")  # the usual mode takes half a minute over a recursion without end
     sys.argv = [settings.get("file", "")]
     if settings.get("kind") in ("script", "module") and settings.get("file"):
         app.shell.user_ns["__file__"] = settings["file"]
+    app.shell.ast_transformers.append(absent.Imports())
+    app.shell.events.register("pre_run_cell", elsewhere.on_cell_start)
     app.shell.events.register("pre_run_cell", recorder.on_cell_start)
     app.shell.events.register("post_run_cell", recorder.on_cell_end)
     app.start()  # type: ignore[no-untyped-call]

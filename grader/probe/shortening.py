@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from .coasting import BUDGET, CONVERGED, Coast, put_back
+from .coasting import BUDGET, CONVERGED, BudgetSpent, Coast, put_back
 from .level import Level
 from .models import Forward
 from .rounds import Training
@@ -18,6 +18,7 @@ from .tensors import finite
 from .work import NOTHING, Work
 
 MAX_CLAIMS = 32
+SPENT = "The rubric's budget for training was spent, and the loop went on and on; it was ended here."
 DEAR = 10.0  # seconds of work, from which on a training need not come to rest far past the level
 PROBLEM = "Whether trainings can be cut short could not be followed ({}); from then on they were left alone."
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -79,7 +80,8 @@ class Shortening:
 
     @_harmless(None)
     def starts(self, iteration: Iteration) -> None:
-        """A loader is iterated: ``iteration`` is told whether it hands out a single batch, and whether it counts."""
+        """A loader is iterated: ``iteration`` is told whether it hands out a single batch, and whether it counts.
+        Raises ``BudgetSpent`` in a loop without an end."""
         if self._state.quiet:
             return
         if self.coast is not None and not self.coast.goes_on():
@@ -92,6 +94,8 @@ class Shortening:
                 self._judge(self._training, iteration)
         if self.coast is not None:
             self.coast.starts(iteration)
+            if self.coast.is_endless():
+                raise BudgetSpent(SPENT)
 
     def _judge(self, training: Training, iteration: Iteration) -> None:
         """Whether a training ends before its next round."""

@@ -45,15 +45,16 @@ def install(stand_ins: dict[str, str]) -> None:
 def _replace(calls: dict[str, str], module: ModuleType) -> None:
     for attribute, kind in calls.items():
         if callable(getattr(module, attribute, None)):
-            use = functools.partial(_use, f"{module.__name__}.{attribute}")
-            setattr(module, attribute, ANSWERS[kind](getattr(module, attribute), use))
+            answered = functools.partial(use, f"{module.__name__}.{attribute}")
+            setattr(module, attribute, ANSWERS[kind](getattr(module, attribute), answered))
 
 
 def _watch_figures(pyplot: Any) -> None:
     pyplot.gcf, pyplot.gca = looked_for(pyplot.gcf), looked_for(pyplot.gca)
 
 
-def _use(name: str) -> None:
+def use(name: str) -> None:
+    """A call by this name was answered."""
     if name not in USED and len(USED) < MAX_USED:
         USED.append(name)
 
@@ -84,7 +85,7 @@ class _Fakes(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Give it the one class."""
         name = module.__name__
         contents: dict[str, Any] = vars(module)
-        contents["UMAP"] = Quick(self._real_class, functools.partial(_use, f"{name}.UMAP"))
+        contents["UMAP"] = Quick(self._real_class, functools.partial(use, f"{name}.UMAP"))
         contents["__getattr__"] = functools.partial(self._look_up, name)
 
     def _look_up(self, module: str, attribute: str) -> Any:

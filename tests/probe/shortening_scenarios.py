@@ -452,6 +452,19 @@ def no_time_left_in_an_epoch(log):
 
 
 @scenario(budget=0.0)
+def no_time_in_a_loop_without_an_end(log):
+    coasting.ENDLESS_S, coasting.ENDLESS_ROUNDS = 0.0, 10
+    model, (train, valid) = net(), data()
+    optimiser = adam(model)
+    try:
+        while True:
+            log.epoch(train_epoch(model, train, optimiser), judge(model, valid), model)
+    except KeyboardInterrupt as problem:
+        log.more["stopped"] = f"{type(problem).__name__}: {problem}"
+    coasting.ENDLESS_S = 60.0
+
+
+@scenario(budget=0.0)
 def no_time_by_next(log):
     by_next(log)
 
@@ -519,7 +532,7 @@ SETTINGS = {
     **dict.fromkeys(("work", "world", "heldout", "out"), str(out)),
 }
 grader_probe.start(SETTINGS)
-from grader_probe import recorder  # noqa: E402
+from grader_probe import coasting, recorder  # noqa: E402
 
 
 def next_cell():

@@ -244,3 +244,12 @@ def test_what_cannot_be_read_is_a_note(seen):
 
 def test_a_dear_training_far_past_the_level_need_not_come_to_rest(seen):
     assert 4 <= epochs(seen["far_past_and_dear"]) < 8 <= epochs(seen["far_past_and_cheap"])
+
+
+def test_a_loop_without_an_end_is_ended_as_if_by_hand_once_its_budget_is_spent(seen):
+    found = seen["no_time_in_a_loop_without_an_end"]
+    assert found["stopped"].startswith("BudgetSpent: The rubric's budget")
+    assert found["batches"][0] == WHOLE
+    assert set(found["batches"][1:]) == {1}
+    assert 10 <= len(found["batches"]) <= 25
+    assert found["claims"]["notes"] == []

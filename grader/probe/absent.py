@@ -1,0 +1,88 @@
+"""Lets a cell go on after an import of a package that is not installed here; it fails where the package is used.
+
+On the student's machine, or on Colab, the package is there, so the rest of the cell, often all other imports, must not
+be lost with it.
+"""
+
+import ast
+import sys
+from typing import Any
+
+from .stand_ins import use
+
+_LEFT_OUT: set[str] = set()  # full names of calls that may do nothing
+
+
+def install(stand_ins: dict[str, str]) -> None:
+    """``stand_ins``: kind of answer by the call's full name; those of kind "nothing" do nothing here as well."""
+    _LEFT_OUT.update(name for name, kind in stand_ins.items() if kind == "nothing")
+
+
+class Imports(ast.NodeTransformer):
+    """Guards the imports of a cell that stand by themselves; others, such as those in ``try``, are the student's own
+    way of going on."""
+
+    def visit_Module(self, node: ast.Module) -> ast.Module:
+        """IPython calls it with each cell."""
+        node.body = [part for statement in node.body for part in _guarded(statement)]
+        return ast.fix_missing_locations(node)
+
+
+def _guarded(statement: ast.stmt) -> list[ast.stmt]:
+    if isinstance(statement, ast.Import):
+        return [_guard(ast.copy_location(ast.Import([name]), statement), [name], "") for name in statement.names]
+    if not isinstance(statement, ast.ImportFrom) or statement.level or statement.module in (None, "__future__"):
+        return [statement]
+    everything = statement.names[0].name == "*"
+    return [statement] if everything else [_guard(statement, statement.names, str(statement.module))]
+
+
+def _guard(statement: ast.stmt, names: list[ast.alias], module: str) -> ast.stmt:
+    """The statement in a ``try`` that binds its names to objects that fail when they are used."""
+    bound = {}
+    for name in names:
+        whole = f"{module}.{name.name}" if module else name.name
+        bound[name.asname or name.name.partition(".")[0]] = whole if module or name.asname else whole.partition(".")[0]
+    call = f"__import__('{__package__}.absent', fromlist=['bind']).bind(globals(), {bound!r})"
+    handler = ast.ExceptHandler(ast.Name("ModuleNotFoundError", ast.Load()), None, ast.parse(call).body)
+    guarded = ast.Try([statement], [handler], [], [])
+    for part in ast.walk(guarded):
+        if "lineno" in part._attributes:
+            ast.copy_location(part, statement)
+    return guarded
+
+
+def bind(names: dict[str, Any], bound: dict[str, str]) -> None:
+    """In ``names``, put what fails for each of ``bound``: full names by the names they get. A package of which only a
+    part is not there is what it is."""
+    problem = sys.exc_info()[1]
+    assert isinstance(problem, ModuleNotFoundError)
+    for name, whole in bound.items():
+        names[name] = sys.modules[whole] if whole in sys.modules else Absent(whole, problem)
+
+
+class Absent:
+    """Something of a package that is not there: every use raises ``ModuleNotFoundError``, as its import did."""
+
+    def __init__(self, whole: str, problem: ModuleNotFoundError) -> None:
+        self._whole, self._problem = whole, problem
+
+    def _fail(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise ModuleNotFoundError(*self._problem.args, name=self._problem.name, path=self._problem.path)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # whoever asks what it is may know
+            raise AttributeError(name)
+        whole = f"{self._whole}.{name}"
+        if any(known == whole or known.startswith(f"{whole}.") for known in _LEFT_OUT):
+            return Absent(whole, self._problem)
+        return self._fail()
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
+        """Nothing for calls that are left out anyway."""
+        if self._whole not in _LEFT_OUT:
+            return self._fail()
+        use(self._whole)
+        return None
+
+    __mro_entries__ = __iter__ = __getitem__ = __setitem__ = __len__ = __enter__ = __instancecheck__ = _fail

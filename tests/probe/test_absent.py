@@ -1,0 +1,94 @@
+"""A cell goes on after an import of a package that is not installed; where the package is used, its import fails."""
+
+import ast
+import traceback
+
+import pytest
+
+from grader.probe import absent, stand_ins
+from grader.probe.absent import Absent, Imports, install
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    monkeypatch.setattr(absent, "_LEFT_OUT", set())
+    monkeypatch.setattr(stand_ins, "USED", [])
+
+
+def run(source, **names):
+    names["__name__"] = "__main__"
+    exec(compile(Imports().visit(ast.parse(source)), "<cell>", "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("import nowhere", "nowhere"),
+        ("import nowhere.part", "nowhere"),
+        ("import nowhere.part as n", "n"),
+        ("from nowhere import thing", "thing"),
+        ("from nowhere.part import thing as n, other", "n"),
+        ("import math, nowhere", "nowhere"),
+    ],
+)
+def test_the_rest_of_the_cell_runs_and_use_fails_as_the_import_did(statement, name):
+    found = run(f"{statement}\nimport math\nx = math.pi")
+    assert found["x"] > 3
+    for use in ("{}()", "{}.anything", "[*{}]", "{}[0]", "isinstance(1, {})", "class Net({}): pass", "len({})"):
+        with pytest.raises(ModuleNotFoundError, match="No module named 'nowhere'"):
+            run(use.format(name), **{name: found[name]})
+
+
+def test_who_asks_what_it_is_may_know():
+    thing = run("import nowhere")["nowhere"]
+    assert isinstance(thing, Absent)
+    assert not hasattr(thing, "__wrapped__")
+    assert "Absent" in repr(thing)
+
+
+def test_calls_that_do_nothing_anyway_do_nothing():
+    install({"nowhere.drive.mount": "nothing", "umap.UMAP": "projection"})
+    found = run("import nowhere\nfrom nowhere import drive\na = drive.mount('x', force=True), nowhere.drive.mount()")
+    assert found["a"] == (None, None)
+    assert stand_ins.USED == ["nowhere.drive.mount"]
+    with pytest.raises(ModuleNotFoundError):
+        run("from nowhere import drive\ndrive.unmount()")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "try:\n    import nowhere\nexcept ImportError:\n    nowhere = None",
+        "def later():\n    import nowhere\ntry:\n    later()\nexcept ModuleNotFoundError:\n    nowhere = None",
+        "if True:\n    try:\n        from nowhere import *\n    except ImportError:\n        nowhere = None",
+    ],
+)
+def test_a_way_of_going_on_of_the_students_own_is_left_alone(source):
+    assert run(source)["nowhere"] is None
+
+
+@pytest.mark.parametrize("source", ["from nowhere import *", "from math import nothing_of_this_name"])
+def test_what_binds_no_names_or_is_installed_fails_at_once(source):
+    with pytest.raises(ImportError):
+        run(source)
+
+
+def test_of_an_installed_package_only_the_part_is_missing():
+    found = run("import json.no\nfrom json.no import thing\nx = json.dumps(1)")
+    assert found["x"] == "1"
+    with pytest.raises(ModuleNotFoundError, match="no"):
+        found["thing"]()
+
+
+def test_installed_packages_are_imported_as_ever():
+    found = run("from __future__ import annotations\nimport os.path as p, json\nfrom math import pi as circle")
+    assert found["circle"] > 3
+    assert found["p"].join("a", "b")
+    assert found["json"].dumps(1) == "1"
+
+
+def test_errors_are_where_they_were():
+    with pytest.raises(ZeroDivisionError) as caught:
+        run("import nowhere\n\n\n1 / 0")
+    assert traceback.extract_tb(caught.tb)[-1].lineno == 4

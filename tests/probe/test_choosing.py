@@ -1,0 +1,97 @@
+"""The net that was trained last is marked, unless it was but a look, or was there to compare with."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from grader.probe import choosing, recorder
+
+DATA = object()
+
+
+@pytest.fixture(autouse=True)
+def same_kind(monkeypatch):
+    monkeypatch.setattr(recorder.STATE, "losses", SimpleNamespace(entries=lambda _: [{"kind": "mse", "phase": "eval"}]))
+
+
+def net(*, epochs, loss, judged=None, data=DATA, each=10):
+    """``epochs`` of ``each`` steps, the training loss at the end, and the loss on validation ``data`` if any."""
+    source = SimpleNamespace(record=SimpleNamespace(loader=SimpleNamespace(dataset=data)))
+    passes = []
+    for epoch in range(1, epochs + 1):
+        passes.append({"phase": "train", "step": each * epoch, "loss": loss, "_source": None})
+        if judged is not None:
+            passes.append({"phase": "eval", "step": each * epoch, "loss": judged, "_source": source})
+    evaluation = None if judged is None else SimpleNamespace(loader=source.record.loader)
+    return SimpleNamespace(
+        number=1,
+        steps=each * epochs,
+        passes=passes,
+        validation=lambda: evaluation,
+        sees_new_data=lambda found: found is not None,
+    )
+
+
+def marked(*nets):
+    trainings = [SimpleNamespace(model=one) for one in nets]
+    return nets.index(choosing.meant(trainings).model)
+
+
+def test_the_last_one_is_marked():
+    assert choosing.meant([]) is None
+    assert marked(net(epochs=20, loss=0.1, judged=0.2), net(epochs=20, loss=0.1, judged=0.21)) == 1
+    assert marked(net(epochs=20, loss=0.1, judged=0.2), net(epochs=20, loss=0.1, judged=0.3)) == 1
+
+
+def test_one_epoch_of_a_fresh_net_is_but_a_look():
+    good = net(epochs=20, loss=0.1, judged=0.2)
+    assert marked(good, net(epochs=1, loss=0.9)) == 0
+    assert marked(good, net(epochs=3, loss=0.9, judged=1.0)) == 0
+
+
+def test_a_short_training_that_is_better_is_marked():
+    assert marked(net(epochs=20, loss=0.9, judged=0.9), net(epochs=2, loss=0.1)) == 1
+    assert marked(net(epochs=20, loss=0.1, judged=0.9), net(epochs=2, loss=0.2, judged=0.3)) == 1
+
+
+def test_a_training_that_was_mended_is_marked_though_it_is_shorter():
+    assert marked(net(epochs=200, loss=0.1, judged=0.2), net(epochs=30, loss=0.15, judged=0.3)) == 1
+
+
+def test_a_net_that_nobody_judged_is_no_better_than_the_last():
+    assert marked(net(epochs=20, loss=0.1), net(epochs=1, loss=0.9)) == 1
+
+
+def test_a_baseline_to_compare_with_is_not_marked():
+    good, baseline = net(epochs=20, loss=0.1, judged=0.1), net(epochs=20, loss=0.9, judged=0.9)
+    assert marked(good, baseline) == 0
+    assert marked(baseline, good) == 1
+    assert marked(net(epochs=5, loss=2.0, judged=2.0), good, baseline) == 1
+
+
+def test_only_losses_on_the_same_data_and_of_the_same_kind_are_compared(monkeypatch):
+    good, other = net(epochs=20, loss=0.1, judged=0.1), net(epochs=20, loss=0.9, judged=0.9, data=object())
+    assert marked(good, other) == 1
+    kinds = iter([[{"kind": "mse", "phase": "eval"}], [{"kind": "l1", "phase": "eval"}]])
+    monkeypatch.setattr(recorder.STATE, "losses", SimpleNamespace(entries=lambda _: next(kinds)))
+    assert marked(good, net(epochs=20, loss=0.9, judged=0.9)) == 1
+
+
+def test_more_of_the_same_net_stays_the_last():
+    first, second = net(epochs=50, loss=0.1, judged=0.1), net(epochs=50, loss=0.1, judged=0.12)
+    again = SimpleNamespace(model=second)
+    trainings = [SimpleNamespace(model=first), SimpleNamespace(model=second), again]
+    assert choosing.meant(trainings) is again
+
+
+def test_weights_of_no_net_are_left_alone():
+    assert choosing.outweighs(None, net(epochs=1, loss=1.0)) is False
+    assert choosing.outweighs(net(epochs=9, loss=0.1, judged=0.1), None) is False
+
+
+def test_a_last_net_whose_loss_is_no_number_does_much_worse():
+    assert marked(net(epochs=20, loss=0.1, judged=0.1), net(epochs=20, loss=None, judged=None)) == 1
+    broken = net(epochs=20, loss=None, judged=0.5)
+    for one in broken.passes:
+        one["loss"] = None
+    assert marked(net(epochs=20, loss=0.1, judged=0.1), broken) == 0
