@@ -22,7 +22,7 @@ from grader.grade.failed import could_not_be_marked
 from grader.grade.grading import mark
 from grader.grade.model import StudentReport, TaskReport
 from grader.grade.repeats import is_borderline, median_run
-from grader.intake.submission import Submission, TaskFile
+from grader.intake.submission import Cell, Submission, TaskFile
 from grader.report.html import Site, render_section
 from grader.sandbox.bubblewrap import Bubblewrap
 from grader.sandbox.choose import choose
@@ -295,8 +295,9 @@ def _sparing(work: Work, world: World) -> Sparing:
     return spared(world, calibration, budget, limits=settings.limits, stand_ins=stand_ins)
 
 
-def mark_evidence(evidence: Evidence, world: World, settings: Settings) -> TaskReport:
-    """Mark stored evidence: pure, nothing is executed."""
+def mark_evidence(evidence: Evidence, world: World, settings: Settings, *, source: tuple[Cell, ...] = ()) -> TaskReport:
+    """Mark stored evidence: pure, nothing is executed. ``source``: the text of the submission's cells, if it is at
+    hand."""
     task = evidence.document.task
     context = Context(
         evidence=evidence,
@@ -304,6 +305,7 @@ def mark_evidence(evidence: Evidence, world: World, settings: Settings) -> TaskR
         predictions=predictions.resolve(world, evidence),
         spec=tasks.get(task),
         calibration=calibration_for(task, stand_in=world.stand_in),
+        source=source,
     )
     return mark(context, rubric_for(task, settings))
 
@@ -322,7 +324,7 @@ def grade_file(work: Work) -> TaskReport:
 def _graded(work: Work) -> TaskReport:
     try:
         evidence, world = run_file(work)
-        return mark_evidence(evidence, world, work.settings)
+        return mark_evidence(evidence, world, work.settings, source=work.file.cells)
     except GraderError as problem:
         return could_not_be_marked(work.file, str(problem))
 

@@ -3,6 +3,8 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from grader.checks.classes import Classes, by_class
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, harness_error, number, percent, quoted, review
@@ -158,6 +160,13 @@ def _without_predictions(ctx: Context, aim: str) -> CheckResult:
             next="First get the loss of the training data to fall.",
         )
         return unreached(ctx, found)
+    if _answers_nothing(ctx):
+        return failed(
+            aim=aim,
+            found="To the data that it was judged by last, the net answers with nan only, which is no number.",
+            gap="So it would to new data.",
+            next="Find the first step at which the inputs, the loss or a weight hold a nan. What was different before?",
+        )
     host = ctx.document.host
     if ctx.document.heldout is None and host.exit is Exit.FINISHED and not ctx.document.problems:
         return harness_error(aim, "The net was trained, but the grader did not get to run it on held-out data.")
@@ -169,3 +178,9 @@ def _without_predictions(ctx: Context, aim: str) -> CheckResult:
     )
     why = f" {' '.join(reasons[:3])}" if reasons else ""
     return review(aim=aim, found=f"The trained net could not be run on held-out data.{why}")
+
+
+def _answers_nothing(ctx: Context) -> bool:
+    """Whether the net, once it was trained, gave no number to any of the items that it was judged by."""
+    outputs = ctx.array("eval_outputs")
+    return ctx.trained and outputs is not None and not np.isfinite(outputs).any()

@@ -1,7 +1,8 @@
 """Nothing was trained: what this machine lacks costs nothing, and a training that was written is not called missing."""
 
+import numpy as np
 import pytest
-from evidence_examples import cell, claims, context, untouched
+from evidence_examples import NO_PREDICTIONS, arrays, cell, claims, context, untouched
 
 from grader.checks import REGISTRY, run_checks
 from grader.checks.surroundings import excused, lack
@@ -134,3 +135,14 @@ def test_comments_and_texts_are_no_training(text):
 
 def test_a_written_training_without_a_failure_is_told_as_before():
     assert "Not attempted" in results(untouched(source=[LOOP]))["training"].found
+
+
+@pytest.mark.parametrize("task", list(TaskId))
+def test_a_net_that_answers_with_nan_only_has_no_held_out_points_to_be_open(task):
+    shown = arrays(task)
+    outputs = shown["train_outputs"]
+    everything = shown | {"eval_outputs": np.full_like(outputs, np.nan)}
+    assert results(context(task, guess=NO_PREDICTIONS, data=everything))["held-out"].status is Status.FAIL
+    some = shown | {"eval_outputs": outputs.copy()}
+    some["eval_outputs"][1:] = np.nan
+    assert results(context(task, guess=NO_PREDICTIONS, data=some))["held-out"].status is Status.NEEDS_REVIEW
