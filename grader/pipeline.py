@@ -249,9 +249,17 @@ def run_file(work: Work) -> tuple[Evidence, World]:
     evidence = _with_note(evidence, about_isolation)
     if settings.key != tasks.DEFAULT_KEY:
         evidence = discreet(evidence)
-    if settings.store is not None and evidence.document.host.exit is not Exit.NOT_STARTED:
+    if settings.store is not None and _lasts(evidence):
         evidence = _kept(settings.store, key, evidence)
     return evidence, world
+
+
+def _lasts(evidence: Evidence) -> bool:
+    """Whether the same run would come out alike another time: not if it could not be started, or the clock ended its
+    training."""
+    document = evidence.document
+    late = document.claims is not None and any(cut.reason == "time" for cut in document.claims.shortened)
+    return document.host.exit is not Exit.NOT_STARTED and not late
 
 
 def _private(work: Work, world: World) -> list[Path]:

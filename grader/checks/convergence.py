@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from grader.checks.broken_off import BrokenOff, broken_off
+from grader.checks.clock import on_time
 from grader.checks.constants import constant_loss
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, failed, graded, number, passed, percent, review
@@ -58,7 +59,7 @@ def convergence(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             if ctx.beats_guessing
             else review(aim=AIM, found="The loss on the way could not be recorded.")
         )
-    return _judged(ctx, params, losses)
+    return on_time(ctx, _judged(ctx, params, losses))
 
 
 def _not_finite(points: Sequence[CurvePoint]) -> bool:
@@ -103,7 +104,7 @@ def _judged(ctx: Context, params: Mapping[str, float], losses: Sequence[tuple[in
     reward = params["settled"] * (calm and (below or cut == "converged"))  # coming to rest high up is no convergence
     share = params["fell"] * fell + params["beats_baseline"] * below + reward
     whole = params["fell"] + params["beats_baseline"] + params["settled"]
-    state = _State(fell, calm, below, exploded, out_of_time=cut == "budget", broken=broken_off(ctx))
+    state = _State(fell, calm, below, exploded, out_of_time=cut in ("budget", "time"), broken=broken_off(ctx))
     gaps, steps = _advice(losses, state)
     if not below and limits is not None:
         gaps.append(f"Always giving the same best answer would have a loss of {number(limits[2])}.")

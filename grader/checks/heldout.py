@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from grader.checks.classes import Classes, by_class
+from grader.checks.clock import on_time
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, harness_error, number, percent, quoted, review
 from grader.checks.scoring import Measured
@@ -45,7 +46,8 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
         return review(aim=aim, found=told, gap=missing)
     if weights_never_changed(ctx):
         return _untrained(aim, found, measured)
-    return graded(measured.share, aim=aim, found=found, gap=gap, next=_next(ctx, measured, classes.bad))
+    result = graded(measured.share, aim=aim, found=found, gap=gap, next=_next(ctx, measured, classes.bad))
+    return on_time(ctx, result)
 
 
 def _untrained(aim: str, found: str, measured: Measured) -> CheckResult:

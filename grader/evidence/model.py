@@ -234,7 +234,7 @@ class SplitClaim(Record):
 class ShortenedClaim(Record):
     """A training that was cut short: its code went on, its net stayed what it was from there on."""
 
-    reason: Literal["converged", "budget"]
+    reason: Literal["converged", "budget", "time"]
     model_id: Count
     cell: Count | None = None  # ordinal among the executed code cells, from 0
     step: Count  # optimiser steps of the model before it; 0: a training that was not begun

@@ -46,7 +46,7 @@ class ShortenedResult(Record):
     """A training that the grader cut short. ``cell``: index of its cell, if known; ``epochs`` and ``steps`` before it;
     ``value``: of ``metric``, the submission's own figure past the level of full marks (``reason`` converged)."""
 
-    reason: Literal["converged", "budget"]
+    reason: Literal["converged", "budget", "time"]
     cell: int | None
     epochs: int
     steps: int

@@ -10,6 +10,7 @@ from grader.grade.model import ShortenedResult
 FIGURES = {"accuracy": "accuracy", "mae": "mean absolute error", "rmse": "root mean squared error"}
 UNITS = {"mae": " g", "rmse": " pixels"}
 CALL = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)  # what was written beside the student's code may be anything
+SLOW = "this machine, slow or busy, took longer over it than the rubric allows"
 REST = "With --full it is trained to the end."
 
 
@@ -45,11 +46,12 @@ def answered(ctx: Context) -> list[str]:
 
 def _sentence(cut: ShortenedResult) -> str:
     where = "The training" if cut.cell is None else f"The training in cell {cut.cell}"
+    spent = SLOW if cut.reason == "time" else "the rubric's budget for training was spent"
     if not cut.steps:
-        return f"{where} was not begun, since the rubric's budget for training was spent. {REST}"
+        return f"{where} was not begun, since {spent}. {REST}"
     when = f"{where} was cut short after {count(cut.epochs, 'epoch')}"
-    if cut.reason == "budget":
-        return f"{when}, since the rubric's budget for training was spent; the net is marked as it was then. {REST}"
+    if cut.reason != "converged":
+        return f"{when}, since {spent}; the net is marked as it was then. {REST}"
     return f"{when}, since its own {_figure(cut)} was safely past the level of full marks. {REST}"
 
 

@@ -12,7 +12,8 @@ from .models import Forward, data_key
 from .rounds import Key, Training
 from .sources import Iteration, length
 
-CONVERGED, BUDGET = "converged", "budget"
+CONVERGED = "converged"
+BUDGET, TIME = "budget", "time"  # of work; by the clock, which a slow or busy machine ends first
 FEWEST_ROUNDS = 200  # that a training may go on in this way before it is trained on,
 TIMES = 10  # and as many times the epochs before: a loop may wait for a figure that only more training brings
 ENDLESS_S = 60.0  # and after so long, and so many rounds, a loop whose budget is spent is ended, as by hand
@@ -85,10 +86,15 @@ class Coast:
         with torch.no_grad():
             return all(p.shape == kept.shape and torch.equal(p, kept) for p, kept in self._weights)
 
+    @property
+    def over_budget(self) -> bool:
+        """Whether it was cut since nothing may be trained any more."""
+        return self.reason != CONVERGED
+
     def is_endless(self) -> bool:
         """Whether the budget is spent and the loop may never end."""
         many = self.rounds >= max(ENDLESS_ROUNDS, TIMES * self.training.epochs)
-        return self.reason == BUDGET and many and time.monotonic() - self._began > ENDLESS_S
+        return self.over_budget and many and time.monotonic() - self._began > ENDLESS_S
 
     # --- calls of the model ----------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from .coasting import BUDGET, CONVERGED, BudgetSpent, Coast, put_back
+from .coasting import BUDGET, CONVERGED, TIME, BudgetSpent, Coast, put_back
 from .level import Level
 from .models import Forward
 from .rounds import Training
@@ -103,8 +103,8 @@ class Shortening:
         value = None if self._level is None else training.reached(self._level, far=dear)
         if value is not None:
             self._cut(training, CONVERGED, iteration, value)
-        elif self._budget_is_spent() and training.can_be_ended:
-            self._cut(training, BUDGET, iteration)
+        elif (spent := self._spent_budget()) and training.can_be_ended:
+            self._cut(training, spent, iteration)
 
     @_harmless(False)
     def ends(self, iteration: Iteration) -> bool:
@@ -181,12 +181,13 @@ class Shortening:
             self.end()
         last = pending[-1] if pending else None
         known = self._training.model if self._training is not None else None
-        if last is None or last.source is None or last.model is known or not self._budget_is_spent():
+        spent = self._spent_budget()
+        if last is None or last.source is None or last.model is known or not spent:
             return False
         pending.pop()
         training = Training(_Unrecorded(last.model), last.source)
         training.steps([last], plain=True)
-        self._cut(training, BUDGET, last.source, midway=last.source.record.finished > 0)
+        self._cut(training, spent, last.source, midway=last.source.record.finished > 0)
         self.muted = True
         return True
 
@@ -196,7 +197,7 @@ class Shortening:
         coast = self.coast
         if coast is None or isinstance(target, nn.Module):
             return coast is not None and coast.covers(target)
-        if coast.steps_by(target) or (coast.reason == BUDGET and coast.shares(target)):
+        if coast.steps_by(target) or (coast.over_budget and coast.shares(target)):
             return True
         if coast.shares(target):
             self.end(put_back=False)
@@ -210,7 +211,7 @@ class Shortening:
         coast = self.coast
         if coast is None:
             return False
-        if not coast.steps_by(optimiser) and not (coast.reason == BUDGET and coast.shares(optimiser)):
+        if not coast.steps_by(optimiser) and not (coast.over_budget and coast.shares(optimiser)):
             self.end(put_back=False)
             return False
         coast.hide_gradients(optimiser, closure=closure)
@@ -232,13 +233,16 @@ class Shortening:
             if self._earlier is not None and self._earlier.episode is episode:
                 training.before = self._earlier.before + self._earlier.epochs
         source = training.steps(backed, plain=not closure)
-        if source is not None and self._budget_is_spent() and training.can_be_ended:
-            self._cut(training, BUDGET, source, midway=True)
+        spent = self._spent_budget()
+        if source is not None and spent and training.can_be_ended:
+            self._cut(training, spent, source, midway=True)
 
-    def _budget_is_spent(self) -> bool:
+    def _spent_budget(self) -> str:
+        """The reason why nothing may be trained any more; empty while it may."""
         if self._work is not None and self._work.is_spent:
-            return True
-        return self._budget is not None and self._spent + self._last - self._first > self._budget
+            return BUDGET
+        late = self._budget is not None and self._spent + self._last - self._first > self._budget
+        return TIME if late else ""
 
     # --- the cut -----------------------------------------------------------------------------------------------------
 

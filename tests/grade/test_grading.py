@@ -167,6 +167,7 @@ def test_the_report_says_that_and_where_a_training_was_cut_short():
         {"reason": "converged", "model_id": 0, "cell": 2, "step": 1000, "epochs": 98, "metric": "accuracy", "value": 1},
         {"reason": "budget", "model_id": 1, "cell": 3, "step": 1000, "epochs": 5},
         {"reason": "budget", "model_id": 2, "cell": 99, "step": 0, "epochs": 0},
+        {"reason": "time", "model_id": 1, "cell": 1, "step": 1000, "epochs": 5},
     ]
     result = marked(context(shortened=claims)).result
     assert [(cut.cell, cut.epochs, cut.steps, cut.value) for cut in result.shortened] == [
@@ -174,14 +175,17 @@ def test_the_report_says_that_and_where_a_training_was_cut_short():
         (2, 98, 1000, 1.0),
         (3, 5, 1000, None),
         (None, 0, 0, None),
+        (1, 5, 1000, None),
     ]
     rest = " With --full it is trained to the end."
     level = "its own accuracy of 100% was safely past the level of full marks."
     over = "the rubric's budget for training was spent"
+    slow = "this machine, slow or busy, took longer over it than the rubric allows"
     assert [note.removesuffix(rest) for note in result.notes if note.endswith(rest)] == [
         f"The training in cell 2 was cut short after 98 epochs, since {level}",
         f"The training in cell 3 was cut short after 5 epochs, since {over}; the net is marked as it was then.",
         f"The training was not begun, since {over}.",
+        f"The training in cell 1 was cut short after 5 epochs, since {slow}; the net is marked as it was then.",
     ]
     assert result.points == 100
     assert marked(context()).result.shortened == []

@@ -194,8 +194,8 @@ def test_a_run_out_of_time_is_marked_on_what_it_reached(seen):
     """The second net, begun later, is not trained at all, so the first one stays the last that was trained."""
     found = seen["no_time"]
     assert [(cut["reason"], cut["cell"], cut["step"], cut["epochs"]) for cut in found["cuts"]] == [
-        ("budget", 0, WHOLE, 1),
-        ("budget", 1, 0, 0),
+        ("time", 0, WHOLE, 1),
+        ("time", 1, 0, 0),
     ]
     assert found["batches"] == [WHOLE, 1, 1, 1]
     assert found["moves"] == [False] * 3
@@ -205,7 +205,9 @@ def test_a_run_out_of_time_is_marked_on_what_it_reached(seen):
 
 
 def test_work_is_a_budget_too(seen):
-    assert seen["no_work_allowed"]["cuts"] == seen["no_time"]["cuts"]
+    work, clock = seen["no_work_allowed"]["cuts"], seen["no_time"]["cuts"]
+    assert {cut["reason"] for cut in work} == {"budget"}
+    assert [cut | {"reason": "time"} for cut in work] == clock
     assert seen["no_work_allowed"]["batches"] == seen["no_time"]["batches"]
 
 

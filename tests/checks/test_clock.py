@@ -1,0 +1,61 @@
+"""A training that the clock ended, since the machine was slow or busy, costs nothing that more training could earn."""
+
+import pytest
+from evidence_examples import context, guesses, predictions
+
+from grader.checks import REGISTRY, run_checks
+from grader.checks.clock import on_time
+from grader.checks.result import graded, passed
+from grader.evidence.bundle import Evidence
+from grader.pipeline import _lasts
+from grader.rubric import load_rubric
+from grader.types import Exit, Status, TaskId
+
+assert REGISTRY
+
+
+def cut(reason, step=1_000_000):
+    return [{"reason": reason, "model_id": 0, "step": step, "epochs": 9}]
+
+
+def results(ctx):
+    rubric = load_rubric(ctx.document.task)
+    return {c.id: r for c, r in zip(rubric.criteria, run_checks(ctx, rubric), strict=True)}
+
+
+@pytest.mark.parametrize("task", list(TaskId))
+@pytest.mark.parametrize(("reason", "status"), [("time", Status.NEEDS_REVIEW), ("budget", Status.PARTIAL)])
+def test_what_is_missing_stays_open_where_the_clock_ended_it(task, reason, status):
+    ctx = context(task, shortened=cut(reason))
+    found = on_time(ctx, graded(0.4, aim="a", found="b.", gap="c", next="d"))
+    assert (found.status, found.share) == (status, 0.4)
+    assert ("slow or busy" in found.found) == (reason == "time")
+    assert on_time(ctx, passed("a", "b")).status is Status.PASS
+
+
+def test_weak_predictions_and_a_steep_curve_are_open():
+    task = TaskId.PENGUINS_CLASSIFICATION
+    labels = predictions(task).labels.copy()
+    labels[: len(labels) // 3] = (labels[: len(labels) // 3] + 1) % 3
+    wrong = guesses(labels=labels)
+    curve = [{"step": step, "loss": 3.0 - step / 500} for step in range(1, 1_000, 10)]
+    for reason, open_ in (("time", True), ("budget", False)):
+        found = results(context(task, guess=wrong, shortened=cut(reason), train_curve=curve))
+        assert (found["held-out"].status is Status.NEEDS_REVIEW) == open_
+        assert (found["convergence"].status is Status.NEEDS_REVIEW) == open_
+        assert found["training"].status is Status.PASS
+
+
+def test_a_net_that_was_trained_on_after_it_is_judged_as_it_is():
+    ctx = context(shortened=cut("time", step=1))
+    assert on_time(ctx, graded(0.4, aim="a", found="b", gap="c", next="d")).status is Status.PARTIAL
+
+
+@pytest.mark.parametrize(
+    ("reason", "exit_", "lasts"),
+    [("time", Exit.FINISHED, False), ("budget", Exit.FINISHED, True), ("converged", Exit.NOT_STARTED, False)],
+)
+def test_a_run_that_another_day_would_end_otherwise_is_not_kept(reason, exit_, lasts):
+    evidence = context(shortened=cut(reason)).evidence
+    host = evidence.document.host.model_copy(update={"exit": exit_})
+    assert _lasts(Evidence(evidence.document.model_copy(update={"host": host}), {})) == lasts
