@@ -38,12 +38,14 @@ class Digits:
 
 @dataclass(frozen=True)
 class Split:
-    """Digits cut by a key. ``rows``: for the stand-in, positions of training and test digits in scikit-learn's file."""
+    """Digits cut by a key. For the stand-in, ``rows``: positions of training and test digits in scikit-learn's file;
+    ``written``: how many of the training digits, the first ones, are no variants of others."""
 
     training: Digits
     test: Digits
     held_out: Digits
     rows: NDArray[np.int64] | None = None
+    written: int | None = None
 
     def limited(self, count: int) -> "Split":
         """The same with at most ``count`` training digits."""
@@ -94,7 +96,8 @@ def stand_in(key: str) -> Split:
     picked = keys.choose(key, "stand-in/test", [""] * len(rest), count=STAND_IN_TEST)
     test = rest[np.array(picked, dtype=np.int64)]
     training = np.setdiff1d(rest, test)
-    return Split(_more(digits, small, training), digits.take(test), digits.take(_mixed(held, key)), rest)
+    more, held_out = _more(digits, small, training), digits.take(_mixed(held, key))
+    return Split(more, digits.take(test), held_out, rest, written=len(training))
 
 
 def _more(digits: Digits, small: NDArray[np.float64], rows: NDArray[np.int64]) -> Digits:

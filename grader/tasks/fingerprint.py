@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grader.tasks.model import Floats, RawInputs, Truth, World
+from grader.tasks.variants import RECIPE
 from grader.types import TaskId
 
 Wholes = NDArray[np.int64]
@@ -16,9 +17,9 @@ def fingerprint(world: World) -> str:
     """The first 16 hexadecimal digits of a SHA-256 digest over what all items of a world are, shown or held out.
 
     Which items a key holds out does not matter, except that the ellipses that are held out are drawn by the key: they
-    are left out.
+    are left out. Of variants of other items, only how they are made and how many there are counts.
     """
-    parts = [(world.training, world.training_truth)]
+    parts = [_as_written(world)]
     if world.task is not TaskId.ELLIPSE_REGRESSION:
         parts.append((world.heldout, world.heldout_truth))
     numbers = np.concatenate([_targets(truth) for _, truth in parts])
@@ -26,7 +27,17 @@ def fingerprint(world: World) -> str:
     digest.update(np.sort(numbers).astype("<f8").tobytes())
     sums = np.concatenate([_sums(inputs) for inputs, _ in parts])
     digest.update(np.sort(sums).astype("<i8").tobytes())
+    if world.made:
+        digest.update(f"{len(world.made)} {RECIPE}".encode())
     return digest.hexdigest()[:LETTERS]
+
+
+def _as_written(world: World) -> tuple[RawInputs, Truth]:
+    inputs, truth = world.training, world.training_truth
+    if not world.made or inputs.images is None or truth.labels is None:
+        return inputs, truth
+    made = np.arange(world.made.start, world.made.stop)
+    return RawInputs(images=np.delete(inputs.images, made, axis=0)), Truth(labels=np.delete(truth.labels, made))
 
 
 def _targets(truth: Truth) -> Floats:

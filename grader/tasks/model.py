@@ -69,7 +69,7 @@ class World:
     stand in ``heldout_dir``, same form as ``heldout_truth``. ``training``: the shown rows whose target is known; for
     digits those of the training file, then those of the test file; for ellipses none, and ``training_truth`` holds
     parameters typical of the task. ``masks``: installed files (host path) and what to show instead. ``digest``:
-    SHA-256 over both folders.
+    SHA-256 over both folders. ``made``: which of the training rows are variants of others.
     """
 
     task: TaskId
@@ -85,6 +85,7 @@ class World:
     stand_in: bool
     digest: str
     notes: tuple[str, ...] = ()
+    made: range = range(0)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ STRETCH = 0.1  # at most so much wider or narrower,
 SHIFT = 1.0  # so many pixels further on,
 UNEVEN = 0.6  # and so many pixels between neighbouring knots, as standard deviation
 KNOTS = 4
+SEED = 20_261_126
+RECIPE = f"{SIDE} {FRAME} {STRETCH} {SHIFT} {UNEVEN} {KNOTS} {SEED}"  # another one makes other variants
 
 
 def variants(
-    images: NDArray[np.float64], rows: NDArray[np.int64], *, copies: int, seed: int = 20_261_126
+    images: NDArray[np.float64], rows: NDArray[np.int64], *, copies: int, seed: int = SEED
 ) -> NDArray[np.uint8]:
     """``copies`` variants of each of ``rows``, all of the first copy first: (copies * len(rows), 28, 28).
 

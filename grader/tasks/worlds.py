@@ -112,6 +112,7 @@ def _digits(key: str, data_dir: Path | None, cache: Path, *, train_limit: int | 
     }
     base = _folders(cache, state, origin, fill)
     seen = np.concatenate([split.training.images, split.test.images])
+    count = len(split.training.images)
     return World(
         task=TaskId.MNIST_CLASSIFICATION,
         training_dir=base / "training",
@@ -124,6 +125,7 @@ def _digits(key: str, data_dir: Path | None, cache: Path, *, train_limit: int | 
         masks={} if files else _masks(base, "sklearn/datasets/data", ("digits.csv.gz",)),
         origin=origin,
         stand_in=files is None,
+        made=range(count if split.written is None else min(count, split.written), count),
         digest=_digest(base, "training", "heldout"),
         notes=() if files else (STAND_IN_NOTE,),
     )

@@ -135,7 +135,8 @@ def by_torch(size, **how):
 )
 def test_resizing_as_torch_does_it_is_reproduced(worlds, size, how):
     world, resize = worlds[DIGITS], by_torch(size, **how)
-    found, rows = infer(resize(world.training.images[40:72]), world.training.images)
+    written = world.training.images[: world.made.start]  # small pictures of variants look alike
+    found, rows = infer(resize(written[40:72]), written)
     np.testing.assert_array_equal(rows, np.arange(40, 72))
     held_out = world.heldout.images[:20]
     np.testing.assert_allclose(found.apply(held_out), resize(held_out), atol=1e-4)
