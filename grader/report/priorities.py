@@ -18,14 +18,20 @@ def fix_first(result: TaskResult) -> list[CriterionResult]:
     """One to three criteria to work on next, none when all that was decided has full points.
 
     While something is blocked, failures come in the rubric's order, since later stages wait for earlier ones;
-    otherwise the one that costs most comes first. Partly met criteria follow.
+    otherwise the one that costs most comes first. Partly met criteria follow. Where several failures ask for the same
+    step, as those that wait for a cell do, the first of them stands for all, and the first criterion of the rubric that
+    is not met leads.
     """
-    missed = [c for c in result.criteria if lost(c) > 0]
+    missed = [c for c in result.criteria if lost(c) > 0 and c.status in (Status.FAIL, Status.PARTIAL)]
     failed = [c for c in missed if c.status is Status.FAIL]
+    partial = sorted((c for c in missed if c.status is Status.PARTIAL), key=lost, reverse=True)
     if not any(c.status is Status.BLOCKED for c in result.criteria):
         failed = sorted(failed, key=lost, reverse=True)
-    partial = sorted((c for c in missed if c.status is Status.PARTIAL), key=lost, reverse=True)
-    return (failed + partial)[:MAX_FIRST]
+    alike = len({c.next or c.id for c in failed}) < len(failed)
+    steps: dict[str, CriterionResult] = {}
+    for criterion in [*(missed[:1] if alike else []), *failed, *partial]:
+        steps.setdefault(criterion.next or criterion.id, criterion)
+    return list(steps.values())[:MAX_FIRST]
 
 
 def open_points(result: TaskResult) -> float:

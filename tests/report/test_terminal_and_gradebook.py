@@ -13,7 +13,7 @@ from grader.grade.model import StudentReport, TaskReport, TaskResult, Timing
 from grader.report.gradebook import gradebook
 from grader.report.priorities import fix_first, open_points
 from grader.report.terminal import print_reports
-from grader.types import TaskId, TaskStatus
+from grader.types import Status, TaskId, TaskStatus
 
 
 def printed(reports: list[StudentReport], *, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
@@ -107,6 +107,17 @@ def test_what_comes_first() -> None:
     assert [c.id for c in fix_first(half_task().result)] == ["training-loop", "runs"]
     assert [c.id for c in fix_first(mass_task().result)] == ["validation-loop", "convergence", "held-out"]
     assert fix_first(species_task(points=100).result) == []
+
+
+def test_what_waits_for_the_same_step_is_named_once_after_what_it_waits_for() -> None:
+    task = half_task().result
+    runs = next(c for c in task.criteria if c.id == "runs")
+    waiting = [
+        runs.model_copy(update={"id": name, "status": Status.FAIL, "points": 0.0, "next": "Get cell 2 to run."})
+        for name in ("loss", "training-loop", "held-out")
+    ]
+    criteria = [runs, *waiting]
+    assert [c.id for c in fix_first(task.model_copy(update={"criteria": criteria}))] == ["runs", "loss"]
 
 
 def test_open_points_are_what_a_person_decides() -> None:
