@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from grader.checks.context import Context
+from grader.checks.hints import UNDEFINED
 from grader.checks.result import count
-from grader.checks.surroundings import excused
+from grader.checks.surroundings import excused, lack
+from grader.checks.written import makers
 from grader.evidence.model import CellRecord, Claims
 from grader.types import CellStatus
 
@@ -34,6 +36,21 @@ def broken_off(ctx: Context) -> BrokenOff | None:
         steps = episode.steps
     after = count(epochs, "epoch") if epochs else count(steps, "step") if steps else ""
     return BrokenOff(cell, f" after {after}" if after else "")
+
+
+def wanting(ctx: Context) -> CellRecord | None:
+    """The cell of the marked training, if it failed in it for what this machine lacks: itself, or in a cell that makes
+    a name which it asks for."""
+    episode, cells = ctx.episode, ctx.document.cells
+    if episode is None or episode.last_cell is None or episode.last_cell >= len(cells) or ctx.cut is not None:
+        return None
+    cell = cells[episode.last_cell]
+    if cell.status is not CellStatus.ERROR or cell.error is None:
+        return None
+    undefined = UNDEFINED.search(cell.error.message) if cell.error.name == "NameError" else None
+    before = makers(ctx.source, undefined[1]) if undefined is not None else []
+    lacking = [c for c in ctx.failures if c.index in before and lack(c)]
+    return cell if lack(cell) else next(iter(lacking), None)
 
 
 def _epochs(claims: Claims, cell: int) -> int:

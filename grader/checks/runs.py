@@ -36,7 +36,7 @@ def runs(ctx: Context, params: Mapping[str, float]) -> CheckResult:
         return _unread(ctx, _untrained(ctx, params, attempted, found))
     costly = [c for c in bad if not excused(c)]
     if not costly:
-        return passed(AIM, found + (" What stopped had no part in the training." if bad else ""))
+        return passed(AIM, found + (_harmless(ctx) if bad else ""))
     share = 1 - min(params["most_cost"], params["cost_per_cell"] * len(costly))
     return graded(
         share,
@@ -45,6 +45,14 @@ def runs(ctx: Context, params: Mapping[str, float]) -> CheckResult:
         gap=f"{count(len(costly), 'cell')} to repair{_listed(costly)}.",
         next=hint(ctx, costly[0]),
     )
+
+
+def _harmless(ctx: Context) -> str:
+    """What to say of cells that cost nothing though they stop."""
+    cells = ctx.document.cells
+    at = ctx.episode.last_cell if ctx.episode is not None else None
+    beside = at is None or at >= len(cells) or cells[at].status is CellStatus.OK
+    return " What stopped had no part in the training." if beside else " What stopped is no fault of the code."
 
 
 def _beside_training(ctx: Context, costly: list[CellRecord]) -> str:

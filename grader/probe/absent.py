@@ -53,12 +53,14 @@ def _guard(statement: ast.stmt, names: list[ast.alias], module: str) -> ast.stmt
 
 
 def bind(names: dict[str, Any], bound: dict[str, str]) -> None:
-    """In ``names``, put what fails for each of ``bound``: full names by the names they get. A package of which only a
-    part is not there is what it is."""
+    """In ``names``, put what fails for each of ``bound``: full names by the names they get. Raises the import's own
+    error where a name is that of a package that is there but for a part of it."""
     problem = sys.exc_info()[1]
     assert isinstance(problem, ModuleNotFoundError)
+    if any(whole in sys.modules for whole in bound.values()):
+        raise problem
     for name, whole in bound.items():
-        names[name] = sys.modules[whole] if whole in sys.modules else Absent(whole, problem)
+        names[name] = Absent(whole, problem)
 
 
 class Absent:
@@ -71,7 +73,7 @@ class Absent:
         raise ModuleNotFoundError(*self._problem.args, name=self._problem.name, path=self._problem.path)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # whoever asks what it is may know
+        if name.startswith("__") and name != "__version__":  # whoever asks what it is may know
             raise AttributeError(name)
         whole = f"{self._whole}.{name}"
         if any(known == whole or known.startswith(f"{whole}.") for known in _LEFT_OUT):
@@ -85,4 +87,7 @@ class Absent:
         use(self._whole)
         return None
 
-    __mro_entries__ = __iter__ = __getitem__ = __setitem__ = __len__ = __enter__ = __instancecheck__ = _fail
+    __mro_entries__ = __iter__ = __getitem__ = __setitem__ = __len__ = __contains__ = _fail
+    __enter__ = __exit__ = __instancecheck__ = __subclasscheck__ = __or__ = __ror__ = __fspath__ = __array__ = _fail
+    __index__ = __int__ = __float__ = __lt__ = __le__ = __gt__ = __ge__ = __neg__ = __matmul__ = _fail
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = _fail

@@ -35,7 +35,7 @@ def outweighs(earlier: ModelRecord | None, last: ModelRecord | None) -> bool:
 
 def _is_but_a_look(last: ModelRecord, earlier: ModelRecord) -> bool:
     epochs = sum(p["phase"] == "train" and p["step"] > 0 for p in last.passes)
-    if epochs > LOOK or earlier.steps < BRIEF * last.steps:
+    if epochs > LOOK or earlier.steps < BRIEF * last.steps or _kinds(last, "train") != _kinds(earlier, "train"):
         return False
     phases = ("train", "eval") if _judged_by(last) is not None else ("train",)
     pairs = [(_loss(earlier, phase), _loss(last, phase)) for phase in phases]
@@ -44,7 +44,7 @@ def _is_but_a_look(last: ModelRecord, earlier: ModelRecord) -> bool:
 
 def _does_much_worse(last: ModelRecord, earlier: ModelRecord) -> bool:
     data = _judged_by(last)
-    if data is None or data is not _judged_by(earlier) or _kinds(last) != _kinds(earlier):
+    if data is None or data is not _judged_by(earlier) or _kinds(last, "eval") != _kinds(earlier, "eval"):
         return False
     before, after = _loss(earlier, "eval", data), _loss(last, "eval", data)
     return before is not None and (after is None or before < BETTER * after) and before > 0
@@ -58,9 +58,9 @@ def _judged_by(model: ModelRecord) -> Any:
     return getattr(validation.loader, "dataset", None)
 
 
-def _kinds(model: ModelRecord) -> set[str]:
-    """The loss functions by which it was judged."""
-    return {entry["kind"] for entry in recorder.STATE.losses.entries(model.number) if entry["phase"] == "eval"}
+def _kinds(model: ModelRecord, phase: str) -> set[str]:
+    """The loss functions by which it was trained or judged."""
+    return {entry["kind"] for entry in recorder.STATE.losses.entries(model.number) if entry["phase"] == phase}
 
 
 def _loss(model: ModelRecord, phase: str, data: Any = None) -> float | None:

@@ -16,7 +16,7 @@ CONVERGED = "converged"
 BUDGET, TIME = "budget", "time"  # of work; by the clock, which a slow or busy machine ends first
 FEWEST_ROUNDS = 200  # that a training may go on in this way before it is trained on,
 TIMES = 10  # and as many times the epochs before: a loop may wait for a figure that only more training brings
-ENDLESS_S = 60.0  # and after so long, and so many rounds, a loop whose budget is spent is ended, as by hand
+ENDLESS_S = 180.0  # and after so long, and so many rounds, a loop whose budget is spent is ended, as by hand
 ENDLESS_ROUNDS = 1_000
 SMALL = 0.5  # of the training items: so few are gone through whole, so that the code's own figures of them stay right
 

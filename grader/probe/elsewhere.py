@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 from . import shims
 
 CALL = re.compile(r"\.cuda\(")
-NAME = re.compile(r"[\"'](?:cuda|mps)(?::\d+)?[\"']")
+NAME = re.compile(r"(?<![=!]=)(?<![=!]= )[\"'](?:cuda|mps)(?::\d+)?[\"'](?!\s*if\b)(?!\s+in\b)")
 NEEDED = "Code asks for a GPU whether or not there is one; here it got the processor instead."
 MAKERS = (
     *("arange", "as_tensor", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like"),
@@ -61,13 +62,25 @@ def _without_gpu() -> None:
         _set(owner, "cuda", _stays)
         _set(owner, "to", _on_processor(owner.to))
     for name in MAKERS:
-        _set(torch, name, _on_processor(getattr(torch, name)))
+        _set(torch, name, _as_built_in(name, _on_processor(getattr(torch, name))))
     _set(torch, "set_default_device", _on_processor(torch.set_default_device))
     _set(torch.cuda, "synchronize", _nothing)
 
 
 def _set(owner: Any, name: str, value: Any) -> None:
     setattr(owner, name, value)
+
+
+def _as_built_in(name: str, call: Any) -> Any:
+    """The call under the name of the one that it wraps, so that it can be pickled, and be used in code that is
+    scripted."""
+    call.__module__, call.__qualname__ = "torch", name
+    with suppress(Exception):  # of torch's own, without a promise
+        from torch.jit import _builtins
+
+        if known := _builtins._find_builtin(call.__wrapped__):  # type: ignore[no-untyped-call]
+            _builtins._register_builtin(call, known)
+    return call
 
 
 def _stays(self: Any, *_args: Any, **_kwargs: Any) -> Any:

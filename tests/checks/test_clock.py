@@ -1,7 +1,7 @@
 """A training that the clock ended, since the machine was slow or busy, costs nothing that more training could earn."""
 
 import pytest
-from evidence_examples import context, guesses, predictions
+from evidence_examples import cell, context, guesses, predictions
 
 from grader.checks import REGISTRY, run_checks
 from grader.checks.clock import on_time
@@ -44,6 +44,41 @@ def test_weak_predictions_and_a_steep_curve_are_open():
         assert (found["held-out"].status is Status.NEEDS_REVIEW) == open_
         assert (found["convergence"].status is Status.NEEDS_REVIEW) == open_
         assert found["training"].status is Status.PASS
+
+
+WANT = ("ModuleNotFoundError", "No module named 'wandb'")
+MADE = ("NameError", "name 'writer' is not defined")
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        ([cell(0), cell(1, *WANT)], "cell 1 needs the package “wandb”"),
+        ([cell(0, *WANT), cell(1, *MADE)], "cell 0 needs the package “wandb”"),
+        (
+            [cell(0), cell(1, "TypeError", "unsupported operand type(s) for +: 'int' and 'Absent'")],
+            "cell 1 needs a pack",
+        ),
+    ],
+)
+def test_a_training_that_stopped_for_want_of_a_package_leaves_its_points_open(cells, names):
+    places = {"episodes__0__first_cell": 1, "episodes__0__last_cell": 1}
+    ctx = context(doc={"cells": cells}, source=["writer = 1", "train()"], **places)
+    found = on_time(ctx, graded(0.4, aim="a", found="b.", gap="c", next="d"))
+    assert (found.status, found.share) == (Status.NEEDS_REVIEW, 0.4)
+    assert names in found.found
+    assert "no part in the training" not in results(ctx)["runs"].found
+
+
+def test_a_training_that_stopped_by_its_own_error_is_marked_as_it_is():
+    places = {"episodes__0__first_cell": 1, "episodes__0__last_cell": 1}
+    ctx = context(doc={"cells": [cell(0, *WANT), cell(1, *MADE)]}, source=["x = 1", "train()"], **places)
+    assert on_time(ctx, graded(0.4, aim="a", found="b.", gap="c", next="d")).status is Status.PARTIAL
+
+
+def test_a_loop_that_the_grader_ended_costs_nothing():
+    cells = [cell(0), cell(1, "BudgetSpent", "The rubric's budget for training was spent")]
+    assert results(context(doc={"cells": cells}))["runs"].status is Status.PASS
 
 
 def test_a_net_that_was_trained_on_after_it_is_judged_as_it_is():

@@ -461,7 +461,7 @@ def no_time_in_a_loop_without_an_end(log):
             log.epoch(train_epoch(model, train, optimiser), judge(model, valid), model)
     except KeyboardInterrupt as problem:
         log.more["stopped"] = f"{type(problem).__name__}: {problem}"
-    coasting.ENDLESS_S = 60.0
+    coasting.ENDLESS_S = 180.0
 
 
 @scenario(budget=0.0)

@@ -75,10 +75,31 @@ def test_what_binds_no_names_or_is_installed_fails_at_once(source):
 
 
 def test_of_an_installed_package_only_the_part_is_missing():
-    found = run("import json.no\nfrom json.no import thing\nx = json.dumps(1)")
+    found = run("import json\nfrom json.no import thing\nx = json.dumps(1)")
     assert found["x"] == "1"
     with pytest.raises(ModuleNotFoundError, match="no"):
         found["thing"]()
+    with pytest.raises(ModuleNotFoundError, match="no"):
+        run("import json\nimport json.no")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        *("thing.__version__", "thing + 1", "2 * thing", "thing / 2", "thing > 1", "int(thing)", "float(thing)"),
+        *(
+            "range(thing)",
+            "thing | None",
+            "issubclass(int, thing)",
+            "3 in thing",
+            "import pathlib; pathlib.Path(thing)",
+        ),
+        *("with thing: pass", "-thing"),
+    ],
+)
+def test_numbers_paths_and_types_of_it_fail_in_the_same_way(use):
+    with pytest.raises(ModuleNotFoundError, match="No module named 'nowhere'"):
+        run(f"from nowhere import thing\n{use}")
 
 
 def test_installed_packages_are_imported_as_ever():

@@ -53,6 +53,11 @@ def test_without_a_gpu_the_processor_takes_its_place_once_a_cell_asks_for_one():
         "    shims.NOTES.clear()\n"
         "    assert eval(use).device.type == 'cpu', use\n"
         "    assert shims.NOTES, use\n"
+        "import functools, pickle\n"
+        "assert pickle.loads(pickle.dumps(functools.partial(torch.zeros, 2)))().shape == (2,)\n"
+        "assert pickle.loads(pickle.dumps(torch.tensor)) is torch.tensor\n"
+        "from torch.jit._builtins import _find_builtin\n"
+        "assert _find_builtin(torch.zeros_like) == 'aten::zeros_like'  # in code that is scripted\n"
     )
 
 
@@ -65,6 +70,9 @@ def test_without_a_gpu_the_processor_takes_its_place_once_a_cell_asks_for_one():
         ('device = torch.device("cuda:0")', True),
         ("batch.cuda()", True),
         ("if torch.cuda.is_available():\n    model.cuda()", True),
+        ('device = torch.device("cuda" if use_cuda else "cpu")', False),
+        ('if device.type == "cuda":\n    pass', False),
+        ('if "cuda" in str(device):\n    pass', False),
     ],
 )
 def test_who_looks_first_is_left_alone(text, asks):
