@@ -25,11 +25,8 @@ class BrokenOff:
 def broken_off(ctx: Context) -> BrokenOff | None:
     """The end of the marked training, where an error that the code is to blame for followed it in the same cell.
     A training that the grader cut short had come to its end before."""
-    episode, cells = ctx.episode, ctx.document.cells
-    if episode is None or episode.last_cell is None or episode.last_cell >= len(cells) or ctx.cut is not None:
-        return None
-    cell = cells[episode.last_cell]
-    if cell.status is not CellStatus.ERROR or cell.error is None or excused(cell):
+    episode, cell = ctx.episode, _failed(ctx)
+    if episode is None or episode.last_cell is None or cell is None or excused(cell):
         return None
     epochs, steps = _epochs(ctx.told, episode.last_cell), 0
     if not epochs and episode.first_cell == episode.last_cell:
@@ -41,16 +38,21 @@ def broken_off(ctx: Context) -> BrokenOff | None:
 def wanting(ctx: Context) -> CellRecord | None:
     """The cell of the marked training, if it failed in it for what this machine lacks: itself, or in a cell that makes
     a name which it asks for."""
-    episode, cells = ctx.episode, ctx.document.cells
-    if episode is None or episode.last_cell is None or episode.last_cell >= len(cells) or ctx.cut is not None:
-        return None
-    cell = cells[episode.last_cell]
-    if cell.status is not CellStatus.ERROR or cell.error is None:
+    cell = _failed(ctx)
+    if cell is None or cell.error is None:
         return None
     undefined = UNDEFINED.search(cell.error.message) if cell.error.name == "NameError" else None
     before = makers(ctx.source, undefined[1]) if undefined is not None else []
     lacking = [c for c in ctx.failures if c.index in before and lack(c)]
     return cell if lack(cell) else next(iter(lacking), None)
+
+
+def _failed(ctx: Context) -> CellRecord | None:
+    """The cell in which the marked training ended, if it failed and the grader did not cut the training short."""
+    at, cells = None if ctx.episode is None else ctx.episode.last_cell, ctx.document.cells
+    if at is None or at >= len(cells) or ctx.cut is not None:
+        return None
+    return cells[at] if cells[at].status is CellStatus.ERROR and cells[at].error is not None else None
 
 
 def _epochs(claims: Claims, cell: int) -> int:

@@ -2,12 +2,10 @@
 
 import ast
 import re
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from grader.intake.facts import facts_of, python_of
+from grader.intake.facts import facts_of, parsed, tree_of
 from grader.intake.submission import Cell
-from grader.limits import MAX_PARSED_SOURCE
 
 CALLED = re.compile(r"\.\s*(backward|step|fit)\s*\(")  # in a cell that Python cannot read
 COMMENT = re.compile(r"#[^\n]*")
@@ -17,25 +15,17 @@ OWN_NAMES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorE
 def calls(cells: Sequence[Cell]) -> frozenset[str]:
     """Which of ``backward``, ``step`` and ``fit`` the cells mention outside comments and texts."""
     named = facts_of(cells).names & {"backward", "step", "fit"}
-    unread = [cell.source for cell in _short(cells) if _tree(cell.source) is None]
+    unread = [cell.source for cell in parsed(cells) if tree_of(cell.source) is None]
     return frozenset(named.union(*(CALLED.findall(COMMENT.sub("", source)) for source in unread)))
 
 
 def makers(cells: Sequence[Cell], name: str) -> list[int]:
     """Indices of the cells that assign, define or import ``name`` for all cells after them."""
-    return [cell.index for cell in _short(cells) if name in cell.source and name in _made(cell.source)]
-
-
-def _short(cells: Iterable[Cell]) -> Iterable[Cell]:
-    left = MAX_PARSED_SOURCE
-    for cell in cells:
-        if len(cell.source) <= left:
-            left -= len(cell.source)
-            yield cell
+    return [cell.index for cell in parsed(cells) if name in cell.source and name in _made(cell.source)]
 
 
 def _made(source: str) -> set[str]:
-    tree = _tree(source)
+    tree = tree_of(source)
     todo: list[ast.AST] = list(tree.body) if tree is not None else []
     names: set[str] = set()
     while todo:
@@ -52,12 +42,3 @@ def _made(source: str) -> set[str]:
                 continue
         todo.extend(ast.iter_child_nodes(node))
     return names
-
-
-def _tree(source: str) -> ast.Module | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a student's invalid escape is not ours to report
-        try:
-            return ast.parse(python_of(source))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None

@@ -47,14 +47,19 @@ def facts_of(cells: Iterable[Cell]) -> Facts:
     """Facts of all cells that parse, up to a total length; a cell that does not parse adds nothing."""
     facts = Facts()
     constants: dict[str, int] = {}
-    left = MAX_PARSED_SOURCE
-    for cell in cells:
-        if len(cell.source) > left:
-            continue
-        left -= len(cell.source)
+    for cell in parsed(cells):
         for node in _nodes(cell.source):
             _note(node, facts, constants)
     return facts
+
+
+def parsed(cells: Iterable[Cell]) -> Iterator[Cell]:
+    """The cells that are parsed at all: as many as there may be text."""
+    left = MAX_PARSED_SOURCE
+    for cell in cells:
+        if len(cell.source) <= left:
+            left -= len(cell.source)
+            yield cell
 
 
 def python_of(source: str) -> str:
@@ -76,9 +81,7 @@ def _python_line(line: str) -> str:
 
 def _nodes(source: str) -> Iterator[ast.AST]:
     """All nodes in the order of the source (depth first)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a student's invalid escape is not ours to report
-        tree = _tree(source)
+    tree = tree_of(source)
     todo: list[ast.AST] = [tree] if tree is not None else []
     while todo:
         node = todo.pop()
@@ -86,12 +89,15 @@ def _nodes(source: str) -> Iterator[ast.AST]:
         todo.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
-def _tree(source: str) -> ast.Module | None:
-    for text in (source, python_of(source)):
-        try:
-            return ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
+def tree_of(source: str) -> ast.Module | None:
+    """The syntax tree of a cell, magics left out; None if Python cannot read it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a student's invalid escape is not ours to report
+        for text in (source, python_of(source)):
+            try:
+                return ast.parse(text)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
     return None
 
 

@@ -25,8 +25,9 @@ def start(settings: dict[str, Any]) -> None:
     channels.install()
     sparing = settings.get("sparing") or {}
     memory.install(int(sparing.get("remember_bytes") or 0))
-    stand_ins.install(dict(sparing.get("stand_ins") or {}))
-    absent.install(dict(sparing.get("stand_ins") or {}))
+    answered = dict(sparing.get("stand_ins") or {})
+    stand_ins.install(answered)
+    absent.install(answered)
     elsewhere.install()
 
 

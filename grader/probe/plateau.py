@@ -36,7 +36,7 @@ def levelled_off(level: Level, figures: Sequence[Tensor], factor: int = 1) -> fl
     lowest = middle - mean(errors) if level.higher else middle + mean(errors)
     if level.gain(lowest, level.level) < -RISK * level.way:
         return None
-    level_course = abs(_rise(level, values)) <= max(NOISE * _noise(values), SLACK * level.way)
+    level_course = abs(_rise(level, values)) <= _chance(level, values)
     return middle if level_course and math.sqrt(variance(values)) <= QUIET * level.way else None
 
 
@@ -50,7 +50,7 @@ def far_past(level: Level, figures: Sequence[Tensor]) -> float | None:
     if found is None:
         return None
     values, errors = found
-    if _rise(level, values) < -max(NOISE * _noise(values), SLACK * level.way):
+    if _rise(level, values) < -_chance(level, values):
         return None
     uncertain = SPREADS * math.sqrt(variance(values)) + ERRORS * max(errors)
     left = min(level.gain(value, level.level) for value in values) - uncertain
@@ -78,8 +78,9 @@ def _rise(level: Level, values: Sequence[float]) -> float:
     return level.gain(mean(values[:half]), mean(values[half:]))
 
 
-def _noise(values: Sequence[float]) -> float:
-    """Standard error of the difference between the means of both halves."""
+def _chance(level: Level, values: Sequence[float]) -> float:
+    """By how much the means of both halves may differ without a slope."""
     half = len(values) // 2
     newer, older = values[:half], values[half:]
-    return math.sqrt(variance(newer) / len(newer) + variance(older) / len(older))
+    noise = math.sqrt(variance(newer) / len(newer) + variance(older) / len(older))
+    return max(NOISE * noise, SLACK * level.way)
