@@ -3,6 +3,7 @@
 import re
 
 from grader.checks.context import Context
+from grader.checks.surroundings import meant
 from grader.checks.written import makers
 from grader.evidence.model import CellRecord
 from grader.types import CellStatus
@@ -37,6 +38,8 @@ def hint(ctx: Context, cell: CellRecord) -> str:
     undefined = UNDEFINED.search(cell.error.message) if name == "NameError" else None
     if undefined is not None and (told := _out_of_order(ctx, cell, undefined[1])):
         return told
+    if name == "ModuleNotFoundError" and (package := meant(cell)):
+        return f"Compare the name of the package that {at} asks for with “{package}”, letter by letter."
     if name in NOT_THERE:
         return (
             f"Run everything in a fresh session and look at {at}: which name or file does it expect that is not there?"

@@ -41,6 +41,8 @@ CUT = "BudgetSpent"  # ends a loop whose budget is spent
 HERE = frozenset(  # a part that one of these does not have is no package that is missing
     {"torch", "torchvision", "numpy", "pandas", "matplotlib", "sklearn", "skimage", "scipy", "PIL", "palmerpenguins"}
 )
+SPELT = HERE | {"seaborn", "ml_workshop", "random", "pathlib", "collections", "functools", "itertools", "dataclasses"}
+SHORTEST = 5  # letters of a name in which a slip of one of them is known for what it is
 FAILED = (CellStatus.ERROR, CellStatus.TIMEOUT)
 
 
@@ -57,9 +59,35 @@ def lack(cell: CellRecord) -> str:
     if cell.error.name not in ("ModuleNotFoundError", "ImportError"):
         return ""
     missing = MISSING.search(cell.error.message)
-    if missing is None or ("." in missing[1] and missing[1].split(".")[0] in HERE):
+    if missing is None or ("." in missing[1] and missing[1].split(".")[0] in HERE) or meant(cell):
         return ""
     return f"the package “{missing[1]}”"
+
+
+def meant(cell: CellRecord) -> str:
+    """The package whose name is misspelt in what ``cell`` imports; empty if it misses none, or another."""
+    missing = MISSING.search(cell.error.message) if cell.error is not None else None
+    name = missing[1].split(".")[0] if missing is not None else ""
+    return "torch" if name == "pytorch" else next((known for known in sorted(SPELT) if _slip(name, known)), "")
+
+
+def _slip(name: str, known: str) -> bool:
+    """Whether only the case is wrong, a letter is missing, too many or another one, or two have changed places. One
+    more at the end makes the name of another package, such as ``pathlib2``."""
+    if name.lower() == known.lower():
+        return name != known
+    start = _alike(name, known)
+    end = _alike(name[start:][::-1], known[start:][::-1])
+    put, right = name[start : len(name) - end], known[start : len(known) - end]
+    if len(known) < SHORTEST or start == len(known):
+        return False
+    return max(len(put), len(right)) <= 1 or (len(put) == 2 and put == right[::-1])
+
+
+def _alike(one: str, other: str) -> int:
+    """How many letters both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def excused(cell: CellRecord) -> bool:

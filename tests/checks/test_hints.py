@@ -4,7 +4,9 @@ import pytest
 from evidence_examples import cell, context, predictions, untouched
 
 from grader.checks import REGISTRY
+from grader.checks.surroundings import meant
 from grader.checks.written import makers
+from grader.evidence.model import CellRecord
 from grader.intake.submission import Cell
 from grader.rubric import load_rubric
 from grader.types import Status, TaskId
@@ -41,6 +43,49 @@ def test_the_next_step_fits_the_error(bad, words):
         assert found.status is Status.PARTIAL
         assert words in found.next
         assert "cell 1" in found.next
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("pandsa", "pandas"),
+        ("panda", "pandas"),
+        ("nunpy", "numpy"),
+        ("torchvison.transforms", "torchvision"),
+        ("pytorch", "torch"),
+        ("Torch", "torch"),
+        ("pil", "PIL"),
+        ("matplotlb", "matplotlib"),
+    ],
+)
+def test_a_misspelt_package_is_compared_with_the_one_that_was_meant(name, known):
+    bad = cell(1, "ModuleNotFoundError", f"No module named '{name}'")
+    assert f"“{known}”" in check(untouched(cells=[cell(0), bad]), "runs").next
+    assert meant(CellRecord.model_validate(bad)) == known
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pandasql",
+        "torchx",
+        "torchaudio",
+        "torchtext",
+        "pathlib2",
+        "cupy",
+        "sympy",
+        "polars",
+        "sklearnex",
+        "numba",
+        "utils",
+        "lightning",
+        "timm",
+        "np",
+    ],
+)
+def test_another_package_is_no_slip(name):
+    bad = CellRecord.model_validate(cell(1, "ModuleNotFoundError", f"No module named '{name}'"))
+    assert meant(bad) == ""
 
 
 def test_a_name_that_a_later_cell_makes_asks_for_another_order():

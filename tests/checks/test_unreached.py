@@ -16,6 +16,7 @@ DRIVER = "Found no NVIDIA driver on your system. Please check that you have an N
 LACKS = [
     ("ModuleNotFoundError", "No module named 'lightning'", "the package “lightning”"),
     ("ModuleNotFoundError", "No module named 'google.colab'", "the package “google.colab”"),
+    ("ModuleNotFoundError", "No module named 'torchx'", "the package “torchx”"),
     ("ImportError", "Missing optional dependency 'openpyxl'. Use pip or conda.", "the package “openpyxl”"),
     ("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>", "the network"),
     ("RuntimeError", DRIVER, "a GPU"),
@@ -25,6 +26,8 @@ LACKS = [
 OWN = [
     ("NameError", "name 'net' is not defined"),
     ("ModuleNotFoundError", "No module named 'torch.layers'"),
+    ("ModuleNotFoundError", "No module named 'pandsa'"),
+    ("ModuleNotFoundError", "No module named 'pil'"),
     ("ImportError", "cannot import name 'Lineer' from 'torch.nn'"),
     ("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (16x5 and 4x8)"),
 ]
