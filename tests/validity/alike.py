@@ -2,7 +2,8 @@
 
 python -m tests.validity.alike --data-dir DIR [--only PATTERN] [--out DIR] [-j N]
 
-Exit status 1 if a criterion has another status on one of the two. The reference solution is among the work.
+Exit status 1 if a criterion has another status on one of the two. The reference solution and the course's net are
+among the work.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from tests.validity.__main__ import marked, parser
 from tests.validity.everything import cases
 from tests.validity.model import Case
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TASK = TaskId.MNIST_CLASSIFICATION
 Verdicts = dict[str, dict[str, str]]
 
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options.parse_args(arguments)
     if given.data_dir is None:
         options.error("--data-dir is needed: a folder with MNIST")
-    chosen = [_reference(), *(case for case in cases(given.only) if case.task is TASK)]
+    chosen = [*_notebooks(), *(case for case in cases(given.only) if case.task is TASK)]
     with tempfile.TemporaryDirectory() as temporary:
         out = (given.out or Path(temporary)).absolute()
         stand_in = verdicts(marked(chosen, out / "stand-in", _given(given, None)))
@@ -45,11 +47,17 @@ def _given(given: argparse.Namespace, data_dir: Path | None) -> argparse.Namespa
     return argparse.Namespace(**{**vars(given), "data_dir": data_dir})
 
 
-def _reference() -> Case:
-    path = resources.reference_solutions_dir() / f"{tasks.get(TASK).file_stem}.ipynb"
+def _notebooks() -> list[Case]:
+    """The reference solution, and the course's net as a student would train it."""
+    stem = tasks.get(TASK).file_stem
+    folders = {"reference": resources.reference_solutions_dir(), "course": BENCHMARKS / "class_of_12/digits-mobilenet"}
+    return [_case(name, folder / f"{stem}.ipynb") for name, folder in folders.items()]
+
+
+def _case(name: str, path: Path) -> Case:
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     code = tuple(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    return Case("digits-reference", TASK, "notebook", code)
+    return Case(f"digits-{name}", TASK, "notebook", code)
 
 
 def verdicts(document: Mapping[str, Any]) -> Verdicts:
