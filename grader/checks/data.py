@@ -20,6 +20,7 @@ SPLIT_AIM = "The net is judged on data it was not trained on."
 BATCHES_AIM = "The training data comes in batches that mix all kinds of items."
 LEAK_ROWS = 30  # rows below which a perfect relation may be chance
 LEAK_CORRELATION = 0.9995
+MOST_SEEN = 0.5  # of the items, where most of them are called unseen
 SORTED_SCORE = 6.0  # standard deviations away from a random order
 
 
@@ -48,6 +49,8 @@ def columns(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     found = f"{count(width, 'column')} of inputs and the target kept out of them."
     if width >= params["min_columns"]:
         return passed(COLUMNS_AIM, found)
+    if ctx.architecture is not None and ctx.architecture.input_tensors > 1:
+        return passed(COLUMNS_AIM, f"{count(ctx.architecture.input_tensors, 'tensor')} of inputs reach the net.")
     return graded(
         width / params["min_columns"],
         aim=COLUMNS_AIM,
@@ -268,6 +271,9 @@ def _first_batch_only(ctx: Context, loaders: list[LoaderClaim]) -> bool:
     passes = _training_passes(ctx)
     if len(passes) < 3 or not loaders or any(p.forwards > 1 or p.loader is None for p in passes):
         return False
+    most = sum((loader.batches or 0) * (loader.batch_size or 1) for loader in loaders)
+    if ctx.told.split.train_rows > MOST_SEEN * most:  # a batch at a time, and all of the data in the end
+        return False
     return all(
         (loader.batches or 0) >= 3 and loader.abandoned >= 3 and loader.abandoned == loader.iterations
         for loader in loaders
@@ -278,7 +284,7 @@ def _in_order(ctx: Context, loaders: list[LoaderClaim], size: int) -> bool:
     targets = ctx.array("train_targets")
     if not ctx.tabular or targets is None or any(loader.shuffles is not False for loader in loaders):
         return False
-    if not loaders or not size or size > len(targets) / 3 or len(targets) < LEAK_ROWS or not np.isfinite(targets).all():
+    if not size or size > len(targets) / 3 or len(targets) < LEAK_ROWS or not np.isfinite(targets).all():
         return False
     flat = targets.reshape(len(targets), -1)
     order = flat.argmax(axis=1).astype(np.float64) if flat.shape[1] > 1 else flat[:, 0]

@@ -14,8 +14,9 @@ DISTANCES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
 LIKELIHOODS = frozenset({"gaussian_nll_loss", "poisson_nll_loss"})
 CROSS_ENTROPIES = frozenset({"cross_entropy", "nll_loss"})
 BINARY = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
-SQUASHED = ("SoftmaxBackward", "ReluBackward", "SigmoidBackward")
+SQUASHED = ("SoftmaxBackward", "ReluBackward", "SigmoidBackward", "TanhBackward")
 LINEAR = "AddmmBackward"  # what comes straight out of a linear layer is not squashed, whatever it adds up to
+UNBOUNDED = "Such a loss becomes lower and lower without the answers becoming better: it has no smallest value."
 PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")
 
 
@@ -37,6 +38,8 @@ def loss(ctx: Context, params: Mapping[str, float]) -> CheckResult:
 
 
 def _unseen(ctx: Context, aim: str) -> CheckResult:
+    if not ctx.beats_guessing and (gate := ctx.unfollowed(aim)) is not None:
+        return gate
     if ctx.trained:
         return _own(ctx, aim, {"flaw_share": 0.5})
     found = failed(
@@ -94,7 +97,7 @@ def _for_classes(ctx: Context, call: LossClaim, params: Mapping[str, float]) -> 
         params["flaw_share"],
         aim=CLASS_AIM,
         found=f"{name.capitalize()}, but {problem}.",
-        gap="The gradients become small and the training slow.",
+        gap=UNBOUNDED if _raw(call) else "The gradients become small and the training slow.",
         next=f"Read what torch's page on {name} says about its input, then print one row of what you hand it.",
     )
 
@@ -128,6 +131,11 @@ def _wrong_numbers(call: LossClaim) -> str | None:
         if call.rows_sum_to_one is True or behind.startswith(PROBABILITIES):
             return "its input consists of probabilities already"
     return None
+
+
+def _raw(call: LossClaim) -> bool:
+    """Whether the likelihood is taken of numbers that are neither probabilities nor their logarithms."""
+    return call.kind == "nll_loss" and call.rows_sum_to_one is not True
 
 
 def _before(graph: Sequence[str], node: str) -> str:

@@ -214,16 +214,20 @@ def validation(ctx: Context, params: Mapping[str, float]) -> CheckResult:
 def _on_other_data(ctx: Context, passes: list[PassClaim]) -> list[PassClaim]:
     """The passes over other data than was trained on, if there are any; an extra look at the training data does no
     harm."""
-    claims = ctx.claims
-    trained_on = {p.dataset for p in claims.passes if p.phase == "train" and p.dataset is not None} if claims else set()
-    return [p for p in passes if p.dataset not in trained_on] or passes
+    return [p for p in passes if not _trained_on(ctx, p)] or passes
 
 
 def _only_trained_on(ctx: Context, passes: list[PassClaim]) -> bool:
     """Whether every pass ran over the very data set that was trained on."""
-    claims = ctx.claims
-    trained_on = {p.dataset for p in claims.passes if p.phase == "train"} if claims else set()
-    return bool(passes) and all(p.dataset is not None and p.dataset in trained_on for p in passes)
+    return bool(passes) and all(_trained_on(ctx, p) for p in passes)
+
+
+def _trained_on(ctx: Context, one: PassClaim) -> bool:
+    """Whether the data set of a pass was trained on; of one whose two sides share no item, whether the loader was."""
+    trained = [p for p in ctx.told.passes if p.phase == "train"]
+    if one.loader is not None and ctx.told.split.shared_indices == 0:
+        return any(p.loader == one.loader for p in trained)
+    return one.dataset is not None and any(p.dataset == one.dataset for p in trained)
 
 
 def _in_training_mode(ctx: Context, passes: list[PassClaim], forwards: int) -> bool:

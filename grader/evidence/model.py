@@ -113,6 +113,7 @@ class ArchitectureClaim(Record):
     parameter_list: Annotated[list[ParameterClaim], Field(max_length=400)] = []
     operations: Annotated[list[OperationClaim], Field(max_length=600)] = []
     input_shape: Shape | None = None
+    input_tensors: Count = 1  # that a call was given; the shape is that of the first
     output_shape: Shape | None = None
     has_dropout: bool = False
     has_batchnorm: bool = False

@@ -9,6 +9,7 @@ from grader.predictions.model import NotProven, Numbers
 from grader.predictions.recorded import line, rows
 
 CLOSE = 1e-4
+ENOUGH = 8  # numbers that a line must explain
 MAX_NUMBERS = 200_000  # of outputs that are looked at: all of any usual net
 Function = Callable[[Numbers], Numbers]
 
@@ -82,10 +83,25 @@ def infer(outputs: Numbers | None, at_loss: Numbers | None) -> Link:
     for name, function in FUNCTIONS.items():
         if _close(function(given), wanted):
             return Link(name)
-    scale, offset = line(given.reshape(-1), wanted.reshape(-1))
-    if scale > 0 and _close(scale * given + offset, wanted):
-        return Link("nothing", scale, offset)
+    for name in FUNCTIONS:
+        if (found := _rescaled(name, given, wanted)) is not None:
+            return found
     raise NotProven("What lies between the model's output and the loss could not be told.")
+
+
+def _rescaled(name: str, given: Numbers, wanted: Numbers) -> Link | None:
+    """A function, and then one rising line over all columns or one for each, if that explains what was ``wanted``."""
+    made = FUNCTIONS[name](given)
+    for parts in ([(made.reshape(-1), wanted.reshape(-1))], list(zip(made.T, wanted.T, strict=True))):
+        try:
+            lines = [line(*part) for part in parts]
+        except NotProven:
+            return None
+        scale, offset = np.array(lines).T
+        if (scale > 0).all() and _close(scale * made + offset, wanted) and len(parts[0][0]) >= ENOUGH:
+            many = len(parts) > 1
+            return Link(name, tuple(scale) if many else float(scale[0]), tuple(offset) if many else float(offset[0]))
+    return None
 
 
 def _close(made: Numbers, wanted: Numbers) -> bool:

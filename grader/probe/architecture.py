@@ -47,6 +47,7 @@ def describe(
         "parameter_list": _parameters(named, episode),
         "has_dropout": any(isinstance(m, DROPOUT) for m in modules),
         "has_batchnorm": any(isinstance(m, BATCHNORM) for m in modules),
+        "input_tensors": 1 if call is None else sum(isinstance(v, Tensor) for v in (*call[0], *call[1].values())),
     }
     if inputs is None:
         return claim | {"layers": _layers(model, {}), "trace_error": "No input of the model was recorded."}

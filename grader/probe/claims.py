@@ -276,5 +276,5 @@ def _split(model: ModelRecord, validation: Evaluation | None) -> dict[str, Any]:
         "train_rows": len(trained),
         "eval_rows": len(evaluated),
         "shared_rows": len(trained & evaluated),
-        "shared_indices": sources.shared_indices(model.train_dataset, getattr(validation.loader, "dataset", None)),
+        "shared_indices": sources.shared_indices(model.train_loader, validation.loader),
     }

@@ -26,6 +26,17 @@ class Direct:
         return getattr, (self._module, "forward")  # of a net that has no state yet: the method
 
 
+def calls_forward(kind: type) -> bool:
+    """Whether a method of this class of nets, such as one that predicts, calls ``forward`` itself."""
+    methods = {name: value for base in kind.__mro__[::-1] for name, value in vars(base).items() if _own(base)}
+    codes = [getattr(value, "__code__", None) for name, value in methods.items() if name != "forward"]
+    return any(code is not None and "forward" in code.co_names for code in codes)
+
+
+def _own(base: type) -> bool:
+    return base is not object and base.__module__.partition(".")[0] not in ("torch", "torchvision", "builtins")
+
+
 def is_usual(module: nn.Module) -> bool:
     """Whether its ``forward`` is that of its class."""
     own = vars(module).get("forward")

@@ -122,7 +122,6 @@ class ModelRecord:
         self.eval_curve = Curve()
         self.train_sample = Sample(fresh=False)
         self.evaluations: dict[Any, Evaluation] = {}  # by what was evaluated: a dataset, or the size of a tensor
-        self.train_dataset: Any = None
         self.train_loader: Any = None
         self.backed = False  # whether a backward pass came since its last step
         self.optimised = False  # whether an optimiser has stepped it
@@ -200,7 +199,6 @@ class ModelRecord:
     def sample_for(self, forward: Forward, phase: str) -> Sample | None:
         """Where the rows of a filed call are kept; None if they are not."""
         if phase == "train":
-            self.train_dataset = dataset_of(forward.source) or self.train_dataset
             if forward.source is not None:
                 self.train_loader = forward.source.record.loader
             return self.train_sample
@@ -283,8 +281,8 @@ def _few(value: Any, count: int) -> Any:
 
 
 def data_key(forward: Forward) -> Any:
-    """What a call looked at: a data set, or so many rows of whatever it was."""
-    return id(dataset_of(forward.source)) if forward.source is not None else ("rows", forward.samples)
+    """What a call looked at: what a loader goes over, or so many rows of whatever it was."""
+    return forward.source.record.data if forward.source is not None else ("rows", forward.samples)
 
 
 def dataset_of(source: Any) -> Any:

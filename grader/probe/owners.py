@@ -1,15 +1,17 @@
 """Which net and which episode a step belongs to. ``state``: the recorder's."""
 
+import re
 from typing import Any
 
 import torch
 
-from .direct import is_usual
+from .direct import calls_forward, is_usual
 from .episodes import Episode
 from .models import Forward, ModelRecord, module_with
 from .nets import only_holds
 
 MAX_EPISODES = 64
+FORWARD = re.compile(r"(?<!super\(\))\.forward\s*\(")
 
 
 def episode_of(state: Any, optimiser: torch.optim.Optimizer) -> Episode | None:
@@ -43,6 +45,8 @@ def _stepped_model(state: Any, optimiser: torch.optim.Optimizer, backed: list[Mo
         model = next((m for m in reversed(backed) if any(id(p) in held for p in m.module.parameters())), None)
         if model is None or not held <= {id(p) for p in model.module.parameters()}:
             model = _outer_model(state, optimiser, backed) or model or _net_of_a_mistake(optimiser, backed)
+        elif state.names_forward or calls_forward(type(model.module)):
+            observe(state, model.module)
         if len(state.stepped_models) >= MAX_EPISODES:
             state.stepped_models.clear()
         state.stepped_models[key] = model
@@ -66,9 +70,23 @@ def _outer_model(state: Any, optimiser: torch.optim.Optimizer, backed: list[Mode
     if module is None or only_holds(module):
         return None
     record: ModelRecord = state.model(module)
+    observe(state, module)
+    return record
+
+
+def observe(state: Any, module: torch.nn.Module) -> None:
+    """Let calls of the net's ``forward`` itself count as calls of the net."""
     if is_usual(module):
         state.observe_forward(module)
-    return record
+
+
+def reads(state: Any, text: str) -> None:
+    """A cell with this text begins: nets may be called through ``forward`` in it, or from now on."""
+    if FORWARD.search(text):
+        state.names_forward = True
+        for model in state.models.values():
+            if model.steps and not only_holds(model.module):
+                observe(state, model.module)
 
 
 def let_go(state: Any, episode: Episode) -> None:

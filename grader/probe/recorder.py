@@ -18,7 +18,7 @@ from .episodes import Episode
 from .losses import LOSSES, LossBook
 from .models import Forward, LossCall, ModelRecord
 from .nets import inner
-from .owners import closure_of, episode_of, let_go, meant_for_training, new_episode
+from .owners import closure_of, episode_of, let_go, meant_for_training, new_episode, reads
 from .shortening import Shortening
 from .tensors import first_tensor
 
@@ -45,6 +45,7 @@ class State:
         self.depth = 0
         self.in_loss = False
         self.quiet = False  # the probe itself is at work
+        self.names_forward = False  # a cell calls a method of that name
         self.cell: int | None = None
         self.returned_model: Any = None
         self.backwards_since_step = 0
@@ -122,6 +123,7 @@ def on_cell_start(info: Any = None) -> None:
     """A cell begins: count it."""
     if info is None or getattr(info, "store_history", True):
         STATE.cell = 0 if STATE.cell is None else STATE.cell + 1
+    _harmless(reads)(STATE, str(getattr(info, "raw_cell", "")))
 
 
 def on_cell_end(_result: Any = None) -> None:

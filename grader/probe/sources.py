@@ -3,13 +3,25 @@
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, RandomSampler, SequentialSampler, Subset, SubsetRandomSampler
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 CTOR = "_probe_constructor"
+ALL = (RandomSampler, SequentialSampler, WeightedRandomSampler)  # samplers that go over a whole dataset
+UNKNOWN = object()
 TRAIN_FLAGS = ("train", "training", "is_train", "is_training")
 
 
@@ -21,6 +33,12 @@ class LoaderRecord:
     number: int
     iterations: int = 0
     finished: int = 0
+
+    @cached_property
+    def data(self) -> Any:
+        """What it goes over, to tell it from others: its dataset, and the items that its sampler picks."""
+        picked = _picked(self.loader)
+        return id(getattr(self.loader, "dataset", None)), hash(tuple(picked)) if isinstance(picked, list) else None
 
 
 @dataclass(eq=False)
@@ -216,27 +234,42 @@ def split_flag(dataset: Any) -> str:
 
 
 def shared_indices(first: Any, second: Any) -> int | None:
-    """Items of one base dataset that both sides hold; None if the two cannot be compared by index."""
-    if first is None or second is None:
-        return None
-    if first is second:
-        return length(first)
+    """Items of one base dataset that two loaders hand out; None if they cannot be compared by index."""
     one, other = _indices(first), _indices(second)
     if one is None or other is None or one[0] is not other[0]:
         return None
+    if one[1] is None or other[1] is None:
+        return length(one[0]) if one[1] is other[1] else None
     return len(one[1] & other[1])
 
 
-def _indices(dataset: Any) -> tuple[Any, set[int]] | None:
-    """The base dataset below any Subsets, and which of its items are meant."""
-    if not isinstance(dataset, Subset):
+def _indices(loader: Any) -> tuple[Any, set[int] | None] | None:
+    """The base dataset below any Subsets, and which of its items a loader hands out; None instead of them for all."""
+    base, picked = getattr(loader, "dataset", None), _picked(loader)
+    if base is None or picked is UNKNOWN:
         return None
-    chosen: list[int] = [int(i) for i in dataset.indices]
-    base = dataset.dataset
     while isinstance(base, Subset):
-        chosen = [int(base.indices[i]) for i in chosen]
+        inner = [int(i) for i in base.indices]
+        picked = inner if picked is None else [inner[i] for i in picked]
         base = base.dataset
-    return base, set(chosen)
+    return base, None if picked is None else set(picked)
+
+
+def _picked(loader: Any) -> Any:
+    """The items of its dataset that a loader's sampler picks, as a list; None for all, ``UNKNOWN`` if it cannot be
+    told."""
+    batches, sampler = getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)
+    if batches is not None:
+        if type(batches) is not BatchSampler:
+            return UNKNOWN
+        sampler = batches.sampler
+    if type(sampler) in ALL:
+        return None
+    items = sampler if isinstance(sampler, (list, tuple, range)) else getattr(sampler, "indices", None)
+    try:
+        return [int(items[i]) for i in range(len(items))]
+    except Exception:  # anything may go by that name
+        return UNKNOWN
 
 
 def length(value: Any) -> int | None:

@@ -44,6 +44,9 @@ def row_numel(value: Tensor | None) -> int:
     return value.numel() // value.shape[0] if value is not None and value.dim() and value.shape[0] else 0
 
 
+MOST_FINER = 64  # times a row is doubled at most before it is compared
+
+
 class RowHasher:
     """Fingerprints of the rows of a batch: equal rows give equal numbers, others practically never."""
 
@@ -56,8 +59,16 @@ class RowHasher:
         flat = batch.detach().reshape(batch.shape[0], -1)
         index, weights = self._plan(flat.shape[1])
         picked = flat.index_select(1, index.to(flat.device)).to("cpu", torch.float64)
-        sums: list[float] = torch.nan_to_num(picked @ weights).tolist()
+        sums: list[float] = torch.nan_to_num(picked @ weights * self._finer(picked)).tolist()
         return [round(total * 1e5) for total in sums]
+
+    @staticmethod
+    def _finer(picked: Tensor) -> Tensor:
+        """(n,) powers of two that bring rows of numbers below 1 to the size of others, so that they stay apart."""
+        if not picked.shape[1]:
+            return torch.ones(len(picked), dtype=picked.dtype)
+        largest = torch.nan_to_num(picked.abs().amax(dim=1))
+        return torch.exp2(-torch.frexp(largest).exponent.clamp(-MOST_FINER, 0).to(picked.dtype))
 
     def _plan(self, width: int) -> tuple[Tensor, Tensor]:
         if width not in self._plans:

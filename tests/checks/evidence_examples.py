@@ -149,7 +149,7 @@ def claims(task: TaskId) -> dict[str, Any]:
         },
         "episodes": [
             {
-                "optimiser": {"kind": "Adam", "lr": 0.001, "parameter_tensors": 4},
+                "optimiser": {"kind": "Adam", "lr": 0.001, "parameter_tensors": 1},
                 "model_class": "Net",
                 "marked": True,
                 "steps": 1000,

@@ -207,6 +207,7 @@ def test_cells_that_do_not_matter_cost_little_or_nothing():
                     for i in range(9)
                 ],
                 "loaders__0__abandoned": 100,
+                "split__train_rows": 16,
             },
         ),
     ],

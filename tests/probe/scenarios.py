@@ -7,11 +7,12 @@ import copy
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split
+from torch.utils.data import DataLoader, Dataset, SubsetRandomSampler, TensorDataset, random_split
 
 folder = Path(sys.argv[1])
 sys.path.insert(0, str(folder))
@@ -641,6 +642,69 @@ def two_inputs():
         with torch.no_grad():
             for a, _ in valid:
                 model(a[:, :4], flag=a[:, 4])
+
+
+@scenario
+def samplers_on_one_data_set():
+    data = TensorDataset(X, y)
+    train = DataLoader(data, 16, sampler=SubsetRandomSampler(range(160)))
+    valid = DataLoader(data, 16, sampler=SubsetRandomSampler(torch.arange(160, 200)))
+    model = net()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(4):
+        model.train()
+        for a, b in train:
+            optimiser.zero_grad()
+            F.cross_entropy(model(a), b).backward()
+            optimiser.step()
+        model.eval()
+        with torch.no_grad():
+            for loader in (train, valid):
+                for a, b in loader:
+                    F.cross_entropy(model(a), b)
+
+
+class Predicts(nn.Module):
+    """A net with a method that predicts."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = net()
+
+    def forward(self, x):
+        return self.layers(x)
+
+    def predict(self, x):
+        self.eval()
+        with torch.no_grad():
+            return self.forward(x).argmax(1)
+
+
+@scenario
+def judged_by_a_method_of_the_net():
+    model = Predicts()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(5):
+        model.train()
+        for a, b in zip(X[:160].split(16), y[:160].split(16), strict=True):
+            optimiser.zero_grad()
+            F.cross_entropy(model(a), b).backward()
+            optimiser.step()
+        (model.predict(X[160:]) == y[160:]).float().mean().item()
+
+
+@scenario
+def judged_by_forward_in_a_later_cell():
+    model = net()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for a, b in zip(X[:160].split(16), y[:160].split(16), strict=True):
+        optimiser.zero_grad()
+        F.cross_entropy(model(a), b).backward()
+        optimiser.step()
+    recorder.on_cell_start(SimpleNamespace(raw_cell="model.eval(); model.forward(X[160:])"))
+    model.eval()
+    with torch.no_grad():
+        model.forward(X[160:])
 
 
 @scenario

@@ -4,6 +4,7 @@ import itertools
 from types import SimpleNamespace
 
 import pytest
+from torch import nn
 
 from grader.probe import choosing, recorder
 
@@ -17,7 +18,7 @@ def same_kind(monkeypatch):
     monkeypatch.setattr(recorder.STATE, "losses", SimpleNamespace(entries=lambda _: MSE))
 
 
-def net(*, epochs, loss, judged=None, data=DATA, each=10):
+def net(*, epochs, loss, judged=None, data=DATA, each=10, rows=range(50), module=None):
     """``epochs`` of ``each`` steps, the training loss at the end, and the loss on validation ``data`` if any."""
     source = SimpleNamespace(record=SimpleNamespace(loader=SimpleNamespace(dataset=data)))
     passes = []
@@ -25,11 +26,13 @@ def net(*, epochs, loss, judged=None, data=DATA, each=10):
         passes.append({"phase": "train", "step": each * epoch, "loss": loss, "_source": None})
         if judged is not None:
             passes.append({"phase": "eval", "step": each * epoch, "loss": judged, "_source": source})
-    evaluation = None if judged is None else SimpleNamespace(loader=source.record.loader)
+    loader = None if data is None else source.record.loader
+    evaluation = None if judged is None else SimpleNamespace(loader=loader, sample=SimpleNamespace(hashes=set(rows)))
     return SimpleNamespace(
         number=1,
         steps=each * epochs,
         passes=passes,
+        module=module or nn.Linear(3, 2),
         validation=lambda: evaluation,
         sees_new_data=lambda found: found is not None,
     )
@@ -73,12 +76,26 @@ def test_a_baseline_to_compare_with_is_not_marked():
 
 
 def test_only_losses_on_the_same_data_and_of_the_same_kind_are_compared(monkeypatch):
-    good, other = net(epochs=20, loss=0.1, judged=0.1), net(epochs=20, loss=0.9, judged=0.9, data=object())
-    assert marked(good, other) == 1
+    good, others = net(epochs=20, loss=0.1, judged=0.1), {"data": object(), "rows": range(30, 80)}
+    assert marked(good, net(epochs=20, loss=0.9, judged=0.9, **others)) == 1
     kinds = itertools.cycle([MSE, L1])
     monkeypatch.setattr(recorder.STATE, "losses", SimpleNamespace(entries=lambda _: next(kinds)))
     assert marked(good, net(epochs=20, loss=0.9, judged=0.9)) == 1
     assert marked(good, net(epochs=2, loss=0.9)) == 1
+
+
+def test_validation_data_that_is_made_anew_for_each_net_is_known_by_its_rows():
+    """A search over learning rates, of which the last is too low."""
+    for data in (None, object()):
+        nets = [net(epochs=20, loss=loss, judged=loss, data=data) for loss in (0.3, 0.1, 0.9)]
+        assert marked(*nets) == 1
+
+
+def test_a_last_fit_to_all_data_is_judged_by_an_earlier_fold():
+    folds = [net(epochs=20, loss=0.11, judged=0.2, rows=range(10 * i, 10 * i + 10)) for i in range(5)]
+    assert marked(*folds, net(epochs=20, loss=0.1)) == 4
+    assert marked(*folds, net(epochs=20, loss=0.05)) == 5  # it is better than they were
+    assert marked(*folds, net(epochs=20, loss=0.1, module=nn.Linear(3, 7))) == 5
 
 
 def test_more_of_the_same_net_stays_the_last():

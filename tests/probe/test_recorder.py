@@ -73,6 +73,21 @@ def test_dataset_is_rebuilt_for_the_held_out_world(seen):
     assert "replay_outputs" in seen["arrays"]["reference"]
 
 
+def test_samplers_that_share_a_data_set_keep_its_sides_apart(seen):
+    split = seen["claims"]["samplers_on_one_data_set"].split
+    assert (split.train_rows, split.eval_rows, split.shared_rows, split.shared_indices) == (160, 40, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["judged_by_a_method_of_the_net", "judged_by_forward_in_a_later_cell"])
+def test_a_net_may_be_judged_through_forward_itself(seen, name):
+    claims = seen["claims"][name]
+    assert claims.split.eval_rows == 40
+    assert claims.split.shared_rows == 0
+    last = claims.passes[-1]
+    assert (last.phase, last.samples, last.in_training_mode, last.with_gradients) == ("eval", 40, 0, 0)
+    assert "eval_outputs" in seen["arrays"][name]
+
+
 def test_missing_zero_grad_and_eval_are_seen(seen):
     claims = seen["claims"]["no_zero_grad_no_eval"]
     assert claims.marked.stale_backwards == claims.marked.backwards - 1
