@@ -21,7 +21,7 @@ from grader.fit import misfit
 from grader.grade.failed import could_not_be_marked
 from grader.grade.grading import mark
 from grader.grade.model import StudentReport, TaskReport
-from grader.grade.repeats import is_borderline, median_run
+from grader.grade.repeats import better_run, is_borderline, is_stuck, median_run
 from grader.intake.submission import Cell, Submission, TaskFile
 from grader.report.html import Site, render_section
 from grader.sandbox.bubblewrap import Bubblewrap
@@ -319,14 +319,17 @@ def mark_evidence(evidence: Evidence, world: World, settings: Settings, *, sourc
 
 
 def grade_file(work: Work) -> TaskReport:
-    """Run and mark one file, several times if that is asked for. A failure of the grader becomes a result that says so,
-    never a zero."""
-    settings, first = work.settings, _graded(work)
-    if settings.repeat <= 1 or (settings.borderline and not is_borderline(first)):
-        return first
-    later = range(settings.seed + 1, settings.seed + settings.repeat)
-    again = [(seed, _graded(replace(work, settings=replace(settings, seed=seed)))) for seed in later]
-    return median_run([(settings.seed, first), *again])
+    """Run and mark one file, several times if that is asked for, or if chance alone may have spoilt it. A failure of
+    the grader becomes a result that says so, never a zero."""
+    settings, first = work.settings, (work.settings.seed, _graded(work))
+    if settings.repeat > 1 and (not settings.borderline or is_borderline(first[1])):
+        later = range(settings.seed + 1, settings.seed + settings.repeat)
+        return median_run([first, *(_again(work, seed) for seed in later)])
+    return better_run(first, _again(work, settings.seed + 1)) if is_stuck(first[1]) else first[1]
+
+
+def _again(work: Work, seed: int) -> tuple[int, TaskReport]:
+    return seed, _graded(replace(work, settings=replace(work.settings, seed=seed)))
 
 
 def _graded(work: Work) -> TaskReport:

@@ -10,6 +10,7 @@ from grader.checks.clock import on_time
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, count, failed, graded, harness_error, number, percent, quoted, review
 from grader.checks.scoring import Measured
+from grader.checks.stuck import stuck
 from grader.checks.training import weights_never_changed
 from grader.checks.unreached import unreached
 from grader.evidence.model import NO_PREDICT
@@ -18,6 +19,10 @@ from grader.types import Exit, Method
 
 WORDS = {"accuracy": "accuracy", "mae": "mean absolute error", "rmse": "root mean squared error"}
 MOST_NAMED = 4
+STILL = (
+    "Print the smallest and the largest number that each output takes over one batch, before and after its last "
+    "activation, and the gradient of its weights. What passes through that activation where its input is below 0?"
+)
 CLOSE = 1.0  # standard deviations of the reference solution's own figures that count as noise
 
 
@@ -36,7 +41,8 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     if _predict_was_of_no_use(ctx, measured):
         found += " Your predict(inputs) could not be used, so the net itself was run."
     gap, classes = _gap(ctx, measured), by_class(ctx) if measured.share < 1 else Classes()
-    found = f"{found} {classes.told}".rstrip()
+    still = stuck(ctx) if measured.share < 1 else ()
+    found = f"{found} {classes.told}{_still(still)}".rstrip()
     if measured.method is Method.RECORDED_VALIDATION:
         told = f"{found} These are outputs on your own validation data: the net could not be run on new data."
         most = percent(params["recorded_share"])
@@ -46,8 +52,13 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
         return review(aim=aim, found=told, gap=missing)
     if weights_never_changed(ctx):
         return _untrained(aim, found, measured)
-    result = graded(measured.share, aim=aim, found=found, gap=gap, next=_next(ctx, measured, classes.bad))
+    step = STILL if still else _next(ctx, measured, classes.bad)
+    result = graded(measured.share, aim=aim, found=found, gap=gap, next=step)
     return on_time(ctx, result)
+
+
+def _still(names: Sequence[str]) -> str:
+    return f"The same answer for every item: {', '.join(names)}." if names else ""
 
 
 def _untrained(aim: str, found: str, measured: Measured) -> CheckResult:

@@ -7,6 +7,7 @@ from grader.checks.constants import constant_loss
 from grader.checks.contradictions import contradictions
 from grader.checks.heldout import undecided
 from grader.checks.result import number
+from grader.checks.stuck import stuck
 from grader.evidence.model import ArchitectureClaim, CurvePoint, LayerClaim
 from grader.grade.model import (
     ContradictionResult,
@@ -89,6 +90,7 @@ def _held_out(ctx: Context) -> HeldOutResult | None:
         high=measured.interval[1],
         certain=not undecided(ctx, measured),
         others=dict(measured.others),
+        stuck=list(stuck(ctx)),
     )
 
 

@@ -66,7 +66,7 @@ class RepeatResult(Record):
 class HeldOutResult(Record):
     """The held-out metric beside its anchors. ``low`` and ``high``: what so many items tell of the metric on all others
     like them (95% interval). ``certain``: whether one run can tell if ``reference`` is reached, by seed and by items.
-    ``others``: further metrics, by name, in their own units."""
+    ``others``: further metrics, by name, in their own units. ``stuck``: numbers that are the same in all answers."""
 
     metric: str
     value: Finite
@@ -79,6 +79,7 @@ class HeldOutResult(Record):
     high: Finite
     certain: bool = True
     others: dict[str, Finite] = {}
+    stuck: list[str] = []
 
 
 class ModelResult(Record):

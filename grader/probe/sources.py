@@ -265,7 +265,7 @@ def _picked(loader: Any) -> Any:
         sampler = batches.sampler
     if type(sampler) in ALL:
         return None
-    items = sampler if isinstance(sampler, (list, tuple, range)) else getattr(sampler, "indices", None)
+    items: Any = sampler if isinstance(sampler, (list, tuple, range)) else getattr(sampler, "indices", None)
     try:
         return [int(items[i]) for i in range(len(items))]
     except Exception:  # anything may go by that name

@@ -44,7 +44,8 @@ def row_numel(value: Tensor | None) -> int:
     return value.numel() // value.shape[0] if value is not None and value.dim() and value.shape[0] else 0
 
 
-MOST_FINER = 64  # times a row is doubled at most before it is compared
+HUGE = 1e300  # in place of what is infinite
+MOST_FINER = 200  # times a row is doubled at most before it is compared
 
 
 class RowHasher:
@@ -59,7 +60,7 @@ class RowHasher:
         flat = batch.detach().reshape(batch.shape[0], -1)
         index, weights = self._plan(flat.shape[1])
         picked = flat.index_select(1, index.to(flat.device)).to("cpu", torch.float64)
-        sums: list[float] = torch.nan_to_num(picked @ weights * self._finer(picked)).tolist()
+        sums: list[float] = torch.nan_to_num(picked @ weights * self._finer(picked), 0.0, HUGE, -HUGE).tolist()
         return [round(total * 1e5) for total in sums]
 
     @staticmethod

@@ -5,10 +5,11 @@ import pytest
 from evidence_examples import context, guesses, predictions
 
 from grader.checks import REGISTRY
+from grader.checks.stuck import stuck
 from grader.rubric import load_rubric
 from grader.types import Status, TaskId
 
-SPECIES, MNIST = TaskId.PENGUINS_CLASSIFICATION, TaskId.MNIST_CLASSIFICATION
+SPECIES, MNIST, ELLIPSE = TaskId.PENGUINS_CLASSIFICATION, TaskId.MNIST_CLASSIFICATION, TaskId.ELLIPSE_REGRESSION
 ONE_EACH = [{"phase": "train", "loader": 0, "forwards": 1, "samples": 16, "steps": 1, "step": i + 1} for i in range(99)]
 ONE_LOADER = {"loaders__0__abandoned": 100, "passes": ONE_EACH}
 
@@ -99,3 +100,20 @@ def test_a_likelihood_of_raw_outputs_has_no_bound():
 def test_outputs_between_two_bounds_are_squashed():
     graph = ["NllLossBackward0", "LogSoftmaxBackward0", "TanhBackward0"]
     assert check(context(guess=weak(), losses__0__graph=graph), "loss").status is Status.PARTIAL
+
+
+def test_an_answer_with_a_number_that_never_changes_is_told():
+    good = predictions(ELLIPSE, wrong=4.0).values
+    still = good.copy()
+    still[:, 3] = 0.0
+    assert stuck(context(ELLIPSE, guess=guesses(values=good))) == ()
+    told = context(ELLIPSE, guess=guesses(values=still))
+    assert stuck(told) == ("column radius",)
+    found = check(told, "held-out")
+    assert "The same answer for every item: column radius." in found.found
+    assert "activation" in found.next
+    odd = still.copy()
+    odd[0, 0], odd[:, 1] = np.nan, np.inf
+    assert stuck(context(ELLIPSE, guess=guesses(values=odd))) == ("column radius",)
+    assert stuck(context(SPECIES)) == ()
+    assert stuck(context(ELLIPSE, guess=guesses(values=still), episodes=[])) == ()

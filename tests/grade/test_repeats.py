@@ -4,12 +4,14 @@ import pytest
 
 from grader import pipeline
 from grader.grade.model import HeldOutResult, TaskReport, TaskResult, Timing
-from grader.grade.repeats import is_borderline, median_run
+from grader.grade.repeats import is_borderline, is_stuck, median_run
 from grader.settings import Settings
 from grader.types import Method, TaskId, TaskStatus
 
 
-def run(points: float, status: TaskStatus = TaskStatus.MARKED, *, certain: bool = True) -> TaskReport:
+def run(
+    points: float, status: TaskStatus = TaskStatus.MARKED, *, certain: bool = True, stuck: tuple[str, ...] = ()
+) -> TaskReport:
     held = HeldOutResult(
         metric="accuracy",
         value=points / 100,
@@ -21,6 +23,7 @@ def run(points: float, status: TaskStatus = TaskStatus.MARKED, *, certain: bool 
         low=0.5,
         high=0.99,
         certain=certain,
+        stuck=list(stuck),
     )
     result = TaskResult(
         task=TaskId.PENGUINS_CLASSIFICATION,
@@ -94,3 +97,29 @@ def test_a_file_is_run_again_with_the_next_seeds(monkeypatch, repeat, borderline
     found = pipeline.grade_file(pipeline.Work("a", None, settings))
     assert asked == seeds
     assert len(found.result.repeats) == (len(seeds) if len(seeds) > 1 else 0)
+
+
+def test_a_number_that_got_stuck_is_no_harm_where_the_level_is_reached():
+    assert is_stuck(run(80.0, stuck=("row radius",)))
+    assert is_stuck(run(10.0, stuck=("row radius",)))  # worse than a constant answer
+    assert not is_stuck(run(95.0, stuck=("row radius",)))
+    assert not is_stuck(run(80.0))
+    assert not is_stuck(run(0.0, TaskStatus.HARNESS_ERROR))
+
+
+@pytest.mark.parametrize("second", [run(100.0), run(80.0, stuck=("row radius",)), run(0.0, TaskStatus.HARNESS_ERROR)])
+def test_a_file_whose_net_got_stuck_is_run_once_more(monkeypatch, second):
+    """Marked is the better run; both are told."""
+    stuck, asked = run(87.5, stuck=("row radius",)), []
+
+    def graded(work):
+        asked.append(work.settings.seed)
+        return stuck if len(asked) == 1 else second
+
+    monkeypatch.setattr(pipeline, "_graded", graded)
+    found = pipeline.grade_file(pipeline.Work("a", None, Settings(seed=5))).result
+    assert asked == [5, 6]
+    assert found.points == max(87.5, second.result.points)
+    assert [one.points for one in found.repeats] == [87.5, second.result.points]
+    assert "(row radius)" in found.notes[0]
+    assert "the better of the two" in found.notes[0]

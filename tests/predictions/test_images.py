@@ -102,6 +102,16 @@ def test_links_are_told_apart():
     for name in ("nothing", "relu", "sigmoid", "softmax", "log_softmax", "tanh", "exp", "softplus"):
         assert links.infer(outputs, links.FUNCTIONS[name](outputs)).name == name
     assert links.infer(outputs, 128 * outputs).scale == pytest.approx(128)
+    for name in ("sigmoid", "tanh", "softplus", "relu"):  # then rescaled, together or each column by itself
+        made, each = links.FUNCTIONS[name](outputs), np.array([1.0, 20.0, 300.0, 4.0])
+        for wanted in (3600 * made + 2700, each * made - each / 2):
+            found = links.infer(outputs, wanted)
+            assert found.name == name
+            np.testing.assert_allclose(found.apply(outputs), wanted, rtol=1e-6, atol=1e-6)
+    with pytest.raises(NotProven):  # any two numbers lie on a line
+        links.infer(outputs[:2], rng.normal(size=(2, 4)))
+    with pytest.raises(NotProven):
+        links.infer(np.zeros((50, 4)), rng.normal(size=(50, 4)))
     assert links.infer(rng.normal(size=(50, 1)), None) is links.IDENTITY
     with pytest.raises(NotProven):
         links.infer(outputs, rng.normal(size=(50, 4)))
