@@ -288,7 +288,17 @@ def _in_order(ctx: Context, loaders: list[LoaderClaim], size: int) -> bool:
         return False
     flat = targets.reshape(len(targets), -1)
     order = flat.argmax(axis=1).astype(np.float64) if flat.shape[1] > 1 else flat[:, 0]
-    return sortedness(order) > SORTED_SCORE
+    return (sortedness(order) if loaders else batch_differences(order, size)) > SORTED_SCORE
+
+
+def batch_differences(values: Floats, size: int) -> float:
+    """How many standard deviations the means of batches of ``size`` lie further apart than in a random order: their
+    variance as a part of that of all values, which for m batches is 1/size give or take sqrt(2 / (m - 1)) of that."""
+    batches = values[: len(values) // size * size].reshape(-1, size)
+    if len(batches) < 3 or np.ptp(values) == 0 or np.abs(values).max() > 1e100:
+        return 0.0
+    ratio = size * batches.mean(axis=1).var(ddof=1) / values.var()
+    return float((ratio - 1) * np.sqrt((len(batches) - 1) / 2))
 
 
 def sortedness(values: Floats) -> float:

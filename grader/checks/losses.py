@@ -135,7 +135,7 @@ def _wrong_numbers(call: LossClaim) -> str | None:
 
 def _raw(call: LossClaim) -> bool:
     """Whether the likelihood is taken of numbers that are neither probabilities nor their logarithms."""
-    return call.kind == "nll_loss" and call.rows_sum_to_one is not True
+    return call.kind == "nll_loss" and call.input_max is not None and call.input_max > 1 + 1e-3
 
 
 def _before(graph: Sequence[str], node: str) -> str:

@@ -12,7 +12,8 @@ from grader.predictions.model import NotProven
 
 Floats = NDArray[np.float64]
 SHARED = "shared share"
-FEW_COLUMNS = 3  # with so few measurements different penguins may look the same
+FEW_COLUMNS = 3  # with so few inputs different penguins may look the same,
+FEW_MEASUREMENTS = 2  # and with so few that are no categories
 NATURAL_TWINS = 0.5
 DISTINCT = 0.75  # share of different rows among so few columns, below which nearly every row has a twin
 MEASURED = 16  # different values of a column from which it is a measurement
@@ -84,14 +85,16 @@ def _certain(made_of: Sequence[NDArray[np.int64]]) -> set[int]:
 def tolerated_share(ctx: Context, tolerance: float) -> float:
     """Share of the judged rows that may look like rows trained on by chance: items of few numbers repeat."""
     inputs = ctx.array("train_inputs")
-    if not ctx.tabular or (inputs is not None and _measurements(inputs) > FEW_COLUMNS):
+    if not ctx.tabular or (inputs is not None and not _tell_little(inputs)):
         return tolerance
     return 1.0 if _repeat_themselves(ctx) else max(tolerance, NATURAL_TWINS)
 
 
-def _measurements(inputs: Floats) -> int:
-    """Columns with many different values; categories, one column for each, hardly tell items apart."""
-    return sum(len(np.unique(column)) >= MEASURED for column in inputs.reshape(len(inputs), -1).T)
+def _tell_little(inputs: Floats) -> bool:
+    """Whether different items may have the same inputs: few columns, or few beside categories with one column each."""
+    columns = inputs.reshape(len(inputs), -1).T
+    measured = sum(len(np.unique(column)) >= MEASURED for column in columns)
+    return len(columns) <= FEW_COLUMNS or measured <= FEW_MEASUREMENTS
 
 
 def _repeat_themselves(ctx: Context) -> bool:

@@ -214,20 +214,22 @@ def validation(ctx: Context, params: Mapping[str, float]) -> CheckResult:
 def _on_other_data(ctx: Context, passes: list[PassClaim]) -> list[PassClaim]:
     """The passes over other data than was trained on, if there are any; an extra look at the training data does no
     harm."""
-    return [p for p in passes if not _trained_on(ctx, p)] or passes
+    return _over_other_data(ctx, passes) or passes
 
 
 def _only_trained_on(ctx: Context, passes: list[PassClaim]) -> bool:
-    """Whether every pass ran over the very data set that was trained on."""
-    return bool(passes) and all(_trained_on(ctx, p) for p in passes)
+    """Whether every pass ran over what was trained on."""
+    return all(p.dataset is not None for p in passes) and bool(passes) and not _over_other_data(ctx, passes)
 
 
-def _trained_on(ctx: Context, one: PassClaim) -> bool:
-    """Whether the data set of a pass was trained on; of one whose two sides share no item, whether the loader was."""
+def _over_other_data(ctx: Context, passes: list[PassClaim]) -> list[PassClaim]:
+    """The passes over another data set than was trained on; where there is one only, of which each side has items of
+    its own, those over another loader."""
     trained = [p for p in ctx.told.passes if p.phase == "train"]
-    if one.loader is not None and ctx.told.split.shared_indices == 0:
-        return any(p.loader == one.loader for p in trained)
-    return one.dataset is not None and any(p.dataset == one.dataset for p in trained)
+    sets, loaders = {p.dataset for p in trained}, {p.loader for p in trained}
+    others = [p for p in passes if p.dataset is None or p.dataset not in sets]
+    apart = not others and ctx.told.split.shared_indices == 0
+    return [p for p in passes if p.loader not in loaders] if apart else others
 
 
 def _in_training_mode(ctx: Context, passes: list[PassClaim], forwards: int) -> bool:

@@ -3,7 +3,7 @@ of the better one where the first was stuck by chance."""
 
 from collections.abc import Sequence
 
-from grader.checks.result import number
+from grader.checks.result import count, number
 from grader.grade.model import RepeatResult, TaskReport
 from grader.types import TaskStatus
 
@@ -29,9 +29,10 @@ def better_run(first: tuple[int, TaskReport], second: tuple[int, TaskReport]) ->
     """The one with more points of two runs, of which the first was stuck; it names both."""
     chosen = second[1] if _points(second[1]) > _points(first[1]) else first[1]
     held = first[1].result.held_out
-    names = ", ".join(held.stuck) if held is not None else ""
+    names = held.stuck if held is not None else []
     told = (
-        f"One number was the same in all answers of the first run ({names}), which may be chance of its first weights. "
+        f"{count(len(names), 'number')} did not change from answer to answer in the first run ({', '.join(names)}), "
+        "which may be chance of its first weights. "
         f"So the file was run once more, with another random seed: {_outcome(first[1])} and {_outcome(second[1])}. "
         "Marked is the better of the two."
     )

@@ -14,12 +14,13 @@ SETTINGS: dict[str, Any] = {}
 
 def start(settings: dict[str, Any]) -> None:
     """Seed the generators, install the data shims and the recorder. ``settings``: the host's ``settings.json``."""
-    from . import absent, adam, channels, depthwise, elsewhere, memory, recorder, seeding, shims, stand_ins
+    from . import absent, adam, channels, depthwise, direct, elsewhere, memory, recorder, seeding, shims, stand_ins
 
     SETTINGS.update(settings)
     seeding.seed(int(settings.get("seed", 0)), int(settings.get("threads", 1)))
     shims.install(settings)
     recorder.install(settings)
+    direct.install()
     adam.install()
     depthwise.install()
     channels.install()

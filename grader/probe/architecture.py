@@ -1,6 +1,7 @@
 """What a trained model is and does: its layers, and the operations of one traced forward pass."""
 
 import copy
+import functools
 from typing import Any
 
 import torch
@@ -110,15 +111,14 @@ def _trace(model: nn.Module, inputs: Tensor, task: str, call: tuple[Any, Any] | 
     device = next(model.parameters()).device
     rows = inputs[:8].to(device)
     shapes: dict[str, list[int]] = {}
-    handles = [
-        module.register_forward_hook(lambda _m, _i, out, name=name: _note_shape(shapes, name, out))
-        for name, module in model.named_modules()
-        if not list(module.children())
-    ]
+    handles: list[Any] = []
     tracer = _Tracer()
     was_training = model.training
     error, output = None, None
     try:
+        for name, module in model.named_modules():
+            if not list(module.children()) and not isinstance(module, torch.jit.ScriptModule):  # which takes no hooks
+                handles.append(module.register_forward_hook(functools.partial(_note_shape, shapes, name)))
         model.eval()
         with torch.no_grad(), tracer:
             output = answer(_called(model, rows, call, (shapes, tracer.operations)), task)
@@ -156,7 +156,7 @@ def _on(value: Any, rows: Tensor) -> Any:
     return value.to(rows.device) if isinstance(value, Tensor) else value
 
 
-def _note_shape(shapes: dict[str, list[int]], name: str, output: Any) -> None:
+def _note_shape(shapes: dict[str, list[int]], name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
     tensor = first_tensor(output)
     if tensor is not None:
         shapes.setdefault(name, list(tensor.shape)[:16])

@@ -11,6 +11,7 @@ LOOK = 3  # epochs at most, of a training that is only a look: at a starting poi
 BRIEF = 5  # times as many steps had the net before it
 BETTER = 0.5  # of the last net's loss on the same validation data: less says that the last was there to compare with
 SAME = 0.9  # of the rows that two nets were judged by, from which they are the same
+MOST = 0.5  # of the rows that the last net was trained on had one like it, which stands for it
 NEAR = 1.25  # times the last net's training loss, up to which that of one like it is as good
 EARLIER = (
     "Several nets were trained. The last one was only looked at, or is much worse than an earlier one by its loss on "
@@ -37,7 +38,9 @@ def outweighs(earlier: ModelRecord | None, last: ModelRecord | None) -> bool:
 
 
 def _is_one_more(last: ModelRecord, earlier: ModelRecord) -> bool:
-    if _judged_by(last) is not None or not alike(last.module, earlier.module):
+    if _judged_by(last) is not None or not alike(last.module, earlier.module) or not _in_epochs(last, earlier):
+        return False
+    if len(earlier.train_sample.hashes) < MOST * len(last.train_sample.hashes):  # a few rows are learnt by heart
         return False
     before, after = _loss(earlier, "train"), _loss(last, "train")
     same = _kinds(last, "train") == _kinds(earlier, "train")
@@ -46,11 +49,21 @@ def _is_one_more(last: ModelRecord, earlier: ModelRecord) -> bool:
 
 def _is_but_a_look(last: ModelRecord, earlier: ModelRecord) -> bool:
     epochs = sum(p["phase"] == "train" and p["step"] > 0 for p in last.passes)
-    if epochs > LOOK or earlier.steps < BRIEF * last.steps or _kinds(last, "train") != _kinds(earlier, "train"):
+    if (
+        not _in_epochs(last, earlier)
+        or epochs > LOOK
+        or earlier.steps < BRIEF * last.steps
+        or _kinds(last, "train") != _kinds(earlier, "train")
+    ):
         return False
     phases = ("train", "eval") if _judged_by(last) is not None else ("train",)
     pairs = [(_loss(earlier, phase), _loss(last, phase)) for phase in phases]
     return all(b is None or (a is not None and a <= b) for a, b in pairs)
+
+
+def _in_epochs(*nets: ModelRecord) -> bool:
+    """Whether the passes of each net's training are known to be epochs: each goes over a loader."""
+    return all(p["_source"] is not None for net in nets for p in net.passes if p["phase"] == "train" and p["step"])
 
 
 def _does_much_worse(last: ModelRecord, earlier: ModelRecord) -> bool:
@@ -81,7 +94,9 @@ def _kinds(model: ModelRecord, phase: str) -> set[str]:
 
 
 def _loss(model: ModelRecord, phase: str, over: Evaluation | None = None) -> float | None:
-    """The mean loss of the latest pass of a kind after its first step; of those that judge, ``over`` the same data."""
-    found = (p for p in reversed(model.passes) if p["phase"] == phase and p["step"])
+    """The mean loss of the latest pass of a kind that has one, after its first step; of those that judge, ``over`` the
+    same data. None if it is no number."""
+    told = (p for p in reversed(model.passes) if p["_count"] or p["_bad"])
+    found = (p for p in told if p["phase"] == phase and p["step"])
     data = None if over is None else getattr(over.loader, "dataset", None)
     return next((p["loss"] for p in found if over is None or dataset_of(p["_source"]) is data), None)

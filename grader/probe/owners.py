@@ -1,17 +1,15 @@
 """Which net and which episode a step belongs to. ``state``: the recorder's."""
 
-import re
 from typing import Any
 
 import torch
 
-from .direct import calls_forward, is_usual
+from .direct import calls_forward, is_usual, names_forward
 from .episodes import Episode
 from .models import Forward, ModelRecord, module_with
 from .nets import only_holds
 
 MAX_EPISODES = 64
-FORWARD = re.compile(r"(?<!super\(\))\.forward\s*\(")
 
 
 def episode_of(state: Any, optimiser: torch.optim.Optimizer) -> Episode | None:
@@ -82,7 +80,7 @@ def observe(state: Any, module: torch.nn.Module) -> None:
 
 def reads(state: Any, text: str) -> None:
     """A cell with this text begins: nets may be called through ``forward`` in it, or from now on."""
-    if FORWARD.search(text):
+    if ".forward" in text and names_forward(text):
         state.names_forward = True
         for model in state.models.values():
             if model.steps and not only_holds(model.module):

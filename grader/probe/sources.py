@@ -238,9 +238,8 @@ def shared_indices(first: Any, second: Any) -> int | None:
     one, other = _indices(first), _indices(second)
     if one is None or other is None or one[0] is not other[0]:
         return None
-    if one[1] is None or other[1] is None:
-        return length(one[0]) if one[1] is other[1] else None
-    return len(one[1] & other[1])
+    some = [items for _, items in (one, other) if items is not None]
+    return len(set.intersection(*some)) if some else length(one[0])
 
 
 def _indices(loader: Any) -> tuple[Any, set[int] | None] | None:
@@ -248,10 +247,13 @@ def _indices(loader: Any) -> tuple[Any, set[int] | None] | None:
     base, picked = getattr(loader, "dataset", None), _picked(loader)
     if base is None or picked is UNKNOWN:
         return None
-    while isinstance(base, Subset):
-        inner = [int(i) for i in base.indices]
-        picked = inner if picked is None else [inner[i] for i in picked]
-        base = base.dataset
+    try:
+        while isinstance(base, Subset):
+            inner = [int(i) for i in base.indices]
+            picked = inner if picked is None else [inner[i] for i in picked]
+            base = base.dataset
+    except Exception:  # a sampler may pick what is not there
+        return None
     return base, None if picked is None else set(picked)
 
 
@@ -265,8 +267,8 @@ def _picked(loader: Any) -> Any:
         sampler = batches.sampler
     if type(sampler) in ALL:
         return None
-    items: Any = sampler if isinstance(sampler, (list, tuple, range)) else getattr(sampler, "indices", None)
     try:
+        items: Any = sampler if isinstance(sampler, (list, tuple, range)) else getattr(sampler, "indices", None)
         return [int(items[i]) for i in range(len(items))]
     except Exception:  # anything may go by that name
         return UNKNOWN

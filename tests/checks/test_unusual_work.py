@@ -65,6 +65,26 @@ def test_batches_cut_by_hand_out_of_sorted_rows():
     assert check(context(data=rows(measured=4, categories=0), **by_hand), "batches").status is Status.PASS
 
 
+def test_rows_of_one_kind_side_by_side_in_batches_of_all_kinds_are_mixed():
+    by_hand = {"loaders": [], "passes__0__loader": None, "passes__1__loader": None}
+    balanced = np.tile(np.repeat(np.arange(3), 5), 11)[:160]
+    data = rows(measured=4, categories=0) | {"train_targets": balanced}
+    assert check(context(data=data, episodes__0__batch_sizes=[15], **by_hand), "batches").status is Status.PASS
+
+
+def test_a_second_look_at_the_training_data_through_another_loader_costs_nothing():
+    training, valid = context().told.model_dump(mode="json")["passes"]
+    again = valid | {"loader": 2, "dataset": 0, "in_training_mode": 4, "samples": 160}
+    told = {"passes": [training, again, valid], "split__shared_indices": 0}
+    assert check(context(**told), "validation").status is Status.PASS
+    assert check(context(**(told | {"passes": [training, again | {"loader": 0}]})), "validation").share < 0.5
+
+
+def test_a_leak_is_seen_with_three_measurements_and_some_categories():
+    mostly = {"split__shared_rows": 29}
+    assert check(context(data=rows(measured=3, categories=4), **mostly), "split").status is Status.FAIL
+
+
 def test_one_tensor_of_several_may_be_narrow():
     narrow = rows(measured=1, categories=0)
     assert check(context(data=narrow), "inputs").status is Status.PARTIAL
@@ -93,8 +113,9 @@ def test_weights_of_no_module_are_called_that():
 def test_a_likelihood_of_raw_outputs_has_no_bound():
     raw = {"losses__0__kind": "nll_loss", "losses__0__input_max": 3.0, "losses__0__rows_sum_to_one": False}
     assert "no smallest value" in check(context(guess=weak(), **raw), "loss").gap
-    after_softmax = raw | {"losses__0__rows_sum_to_one": True, "losses__0__input_max": 1.0}
-    assert "no smallest value" not in check(context(guess=weak(), **after_softmax), "loss").gap
+    for within in ({"losses__0__rows_sum_to_one": True}, {}):  # after a softmax or a sigmoid
+        bounded = raw | {"losses__0__input_max": 1.0} | within
+        assert "no smallest value" not in check(context(guess=weak(), **bounded), "loss").gap
 
 
 def test_outputs_between_two_bounds_are_squashed():
@@ -111,7 +132,10 @@ def test_an_answer_with_a_number_that_never_changes_is_told():
     assert stuck(told) == ("column radius",)
     found = check(told, "held-out")
     assert "The same answer for every item: column radius." in found.found
-    assert "activation" in found.next
+    assert "which gradient gets through" in found.next
+    nothing = check(context(ELLIPSE, guess=guesses(values=np.zeros_like(good))), "held-out")
+    assert "row, column, row radius, column radius" in nothing.found
+    assert "which gradient gets through" not in nothing.next
     odd = still.copy()
     odd[0, 0], odd[:, 1] = np.nan, np.inf
     assert stuck(context(ELLIPSE, guess=guesses(values=odd))) == ("column radius",)

@@ -4,6 +4,7 @@ Run in a process of its own, since the recorder patches torch: ``python scenario
 """
 
 import copy
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, SubsetRandomSampler, TensorDataset, random_split
+from torch.utils.data import DataLoader, Dataset, Subset, SubsetRandomSampler, TensorDataset, random_split
 
 folder = Path(sys.argv[1])
 sys.path.insert(0, str(folder))
@@ -705,6 +706,62 @@ def judged_by_forward_in_a_later_cell():
     model.eval()
     with torch.no_grad():
         model.forward(X[160:])
+
+
+@scenario
+def a_sampler_that_picks_what_is_not_there():
+    data = TensorDataset(X, y)
+    train = DataLoader(data, 16, sampler=SubsetRandomSampler(range(160)))
+    valid = DataLoader(Subset(data, range(160, 200)), 4, sampler=[*range(8), 45])
+    model = net()
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for a, b in train:
+        optimiser.zero_grad()
+        F.cross_entropy(model(a), b).backward()
+        optimiser.step()
+    try:
+        for a, b in valid:
+            F.cross_entropy(model(a), b)
+    except IndexError:
+        pass
+
+
+@scenario
+def made_with_torchscript():
+    model = torch.jit.script(net())
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for a, b in zip(X[:160].split(16), y[:160].split(16), strict=True):
+        optimiser.zero_grad()
+        F.cross_entropy(model(a), b).backward()
+        optimiser.step()
+
+
+@scenario
+def made_with_torchscript_after_training():
+    judged_by_a_method_of_the_net()
+    model = next(m.module for m in recorder.STATE.models.values() if isinstance(m.module, Predicts))
+    assert str(inspect.signature(model.forward)) == "(x)"
+    assert "self.layers(x)" in inspect.getsource(model.forward)
+    watched_forward = model.forward
+    compiled = torch.jit.script(Scripted()), torch.jit.script(model)
+    assert model.forward is watched_forward
+    assert all(torch.is_tensor(one(X)) for one in compiled)
+    assert torch.jit.script(scripted_function)(X).shape == X.shape
+
+
+class Scripted(nn.Module):
+    """A net whose class calls its own method."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def scripted_function(x):
+    return x + 1
 
 
 @scenario

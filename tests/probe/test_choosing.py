@@ -9,6 +9,7 @@ from torch import nn
 from grader.probe import choosing, recorder
 
 DATA = object()
+SEEN = {"_count": 10, "_bad": 0}
 MSE = [{"kind": "mse", "phase": "eval"}, {"kind": "mse", "phase": "train"}]
 L1 = [{"kind": "l1", "phase": "eval"}, {"kind": "l1", "phase": "train"}]
 
@@ -18,21 +19,22 @@ def same_kind(monkeypatch):
     monkeypatch.setattr(recorder.STATE, "losses", SimpleNamespace(entries=lambda _: MSE))
 
 
-def net(*, epochs, loss, judged=None, data=DATA, each=10, rows=range(50), module=None):
+def net(*, epochs, loss, judged=None, data=DATA, each=10, rows=range(50), module=None, seen=200):
     """``epochs`` of ``each`` steps, the training loss at the end, and the loss on validation ``data`` if any."""
-    source = SimpleNamespace(record=SimpleNamespace(loader=SimpleNamespace(dataset=data)))
+    loader = None if data is None else SimpleNamespace(dataset=data)
+    source = None if data is None else SimpleNamespace(record=SimpleNamespace(loader=loader))
     passes = []
     for epoch in range(1, epochs + 1):
-        passes.append({"phase": "train", "step": each * epoch, "loss": loss, "_source": None})
+        passes.append({"phase": "train", "step": each * epoch, "loss": loss, **SEEN, "_source": source})
         if judged is not None:
-            passes.append({"phase": "eval", "step": each * epoch, "loss": judged, "_source": source})
-    loader = None if data is None else source.record.loader
+            passes.append({"phase": "eval", "step": each * epoch, "loss": judged, **SEEN, "_source": source})
     evaluation = None if judged is None else SimpleNamespace(loader=loader, sample=SimpleNamespace(hashes=set(rows)))
     return SimpleNamespace(
         number=1,
         steps=each * epochs,
         passes=passes,
         module=module or nn.Linear(3, 2),
+        train_sample=SimpleNamespace(hashes=set(range(seen))),
         validation=lambda: evaluation,
         sees_new_data=lambda found: found is not None,
     )
@@ -96,6 +98,26 @@ def test_a_last_fit_to_all_data_is_judged_by_an_earlier_fold():
     assert marked(*folds, net(epochs=20, loss=0.1)) == 4
     assert marked(*folds, net(epochs=20, loss=0.05)) == 5  # it is better than they were
     assert marked(*folds, net(epochs=20, loss=0.1, module=nn.Linear(3, 7))) == 5
+
+
+def test_a_net_that_learnt_a_few_rows_by_heart_stands_for_no_other():
+    check, real = net(epochs=200, loss=0.0, judged=2.9, seen=16), net(epochs=60, loss=0.1)
+    assert marked(check, real) == 1
+
+
+def test_without_a_loader_nobody_knows_what_an_epoch_is():
+    """All calls of a training in a row are one pass then."""
+    baseline = net(epochs=1, each=1000, loss=0.7, judged=0.68, data=None)
+    assert marked(baseline, net(epochs=1, each=200, loss=0.9, judged=0.7, data=None)) == 1
+    assert marked(baseline, net(epochs=1, each=1000, loss=0.9, data=None)) == 1
+
+
+def test_passes_without_a_loss_say_nothing_of_it():
+    """The last net is looked at once more, for its accuracy."""
+    baseline, good = net(epochs=20, loss=0.6, judged=0.68), net(epochs=20, loss=0.2, judged=0.29)
+    look = good.passes[-1] | {"loss": None, "_count": 0}
+    good.passes.append(look)
+    assert marked(baseline, good) == 1
 
 
 def test_more_of_the_same_net_stays_the_last():

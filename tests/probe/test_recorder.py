@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from grader.evidence.model import Claims, HeldOutClaims
+from grader.probe.direct import names_forward
 
 pytestmark = pytest.mark.xdist_group("recorder scenarios")
 PROBE = Path(__file__).parents[2] / "grader" / "probe"
@@ -76,6 +77,29 @@ def test_dataset_is_rebuilt_for_the_held_out_world(seen):
 def test_samplers_that_share_a_data_set_keep_its_sides_apart(seen):
     split = seen["claims"]["samplers_on_one_data_set"].split
     assert (split.train_rows, split.eval_rows, split.shared_rows, split.shared_indices) == (160, 40, 0, 0)
+
+
+def test_evidence_survives_indices_of_nothing_and_torchscript(seen):
+    claims = seen["claims"]["a_sampler_that_picks_what_is_not_there"]
+    assert (claims.marked.steps, claims.split.eval_rows, claims.split.shared_indices) == (10, 8, None)
+    scripted = seen["claims"]["made_with_torchscript"]
+    assert scripted.marked.steps == 10
+    assert scripted.architecture.output_shape == [8, 3]
+    assert seen["claims"]["made_with_torchscript_after_training"].marked.steps == 50
+
+
+def test_only_calls_of_forward_count_as_that():
+    yes = ["net.forward(x)", "%matplotlib inline\ny = net . forward (x)", "class A:\n def p(self, x): self.forward(x)"]
+    no = [
+        "# net.forward(x)",
+        "'net.forward(x)'",
+        "super().forward(x)",
+        "f = net.forward",
+        "net.forward(",
+        "\0.forward(",
+    ]
+    assert all(names_forward(text) for text in yes)
+    assert not any(names_forward(text) for text in no)
 
 
 @pytest.mark.parametrize("name", ["judged_by_a_method_of_the_net", "judged_by_forward_in_a_later_cell"])
