@@ -1,6 +1,7 @@
 """What data reaches the net: suitable inputs, the answer not among them, sides kept apart, mixed batches."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,7 +218,11 @@ def batches(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             0.4,
             aim=BATCHES_AIM,
             found="Each epoch ended after its first batch.",
-            gap="Most of the training data was never seen.",
+            gap=(
+                "The net makes one step where it could make many."
+                if _sees_most(ctx, loaders)
+                else "Most of the training data was never seen."
+            ),
             next=(
                 "Count the batches inside the loop over the loader. Which line ends the loop, and how far is it "
                 "indented?"
@@ -271,13 +276,25 @@ def _first_batch_only(ctx: Context, loaders: list[LoaderClaim]) -> bool:
     passes = _training_passes(ctx)
     if len(passes) < 3 or not loaders or any(p.forwards > 1 or p.loader is None for p in passes):
         return False
-    most = sum((loader.batches or 0) * (loader.batch_size or 1) for loader in loaders)
-    if ctx.told.split.train_rows > MOST_SEEN * most:  # a batch at a time, and all of the data in the end
+    if _sees_most(ctx, loaders) and not _judged_after_each(ctx):  # a batch at a time, all of the data in the end
         return False
     return all(
         (loader.batches or 0) >= 3 and loader.abandoned >= 3 and loader.abandoned == loader.iterations
         for loader in loaders
     )
+
+
+def _sees_most(ctx: Context, loaders: Sequence[LoaderClaim]) -> bool:
+    """Whether most items were trained on at some time."""
+    items = sum((loader.batches or 0) * (loader.batch_size or 1) for loader in loaders)
+    return ctx.told.split.train_rows > MOST_SEEN * items
+
+
+def _judged_after_each(ctx: Context) -> bool:
+    """Whether most runs over training data are followed by one that judges: then each was meant as an epoch."""
+    phases = [p.phase for p in ctx.told.passes]
+    followed = sum(pair == ("train", "eval") for pair in pairwise(phases))
+    return 2 * followed > phases.count("train")
 
 
 def _in_order(ctx: Context, loaders: list[LoaderClaim], size: int) -> bool:

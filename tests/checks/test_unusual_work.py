@@ -54,7 +54,16 @@ def test_samplers_of_one_data_set(shared):
 
 def test_a_batch_for_each_step_is_no_loop_that_ends_too_soon():
     assert check(context(**ONE_LOADER, split__train_rows=150), "batches").status is Status.PASS
-    assert check(context(**ONE_LOADER, split__train_rows=16), "batches").status is Status.PARTIAL
+    few = check(context(**ONE_LOADER, split__train_rows=16), "batches")
+    assert (few.status, few.gap) == (Status.PARTIAL, "Most of the training data was never seen.")
+    judged = [
+        one
+        for entry in ONE_EACH
+        for one in (entry, {"phase": "eval", "forwards": 4, "samples": 60, "step": entry["step"]})
+    ]
+    shuffled = check(context(**(ONE_LOADER | {"passes": judged}), split__train_rows=150), "batches")
+    assert shuffled.status is Status.PARTIAL
+    assert "one step" in shuffled.gap
 
 
 def test_batches_cut_by_hand_out_of_sorted_rows():
