@@ -8,7 +8,7 @@ from grader.checks.broken_off import BrokenOff, broken_off
 from grader.checks.clock import on_time
 from grader.checks.constants import constant_loss
 from grader.checks.context import Context
-from grader.checks.result import CheckResult, failed, graded, number, passed, percent, review
+from grader.checks.result import CheckResult, by_scale, failed, number, passed, percent, review
 from grader.checks.unreached import unreached
 from grader.evidence.model import CurvePoint
 
@@ -110,7 +110,7 @@ def _judged(ctx: Context, params: Mapping[str, float], losses: Sequence[tuple[in
         gaps.append(f"Always giving the same best answer would have a loss of {number(limits[2])}.")
     elif way is not None and not calm:
         gaps.append(f"It got {percent(way.share)} of the way from always giving the same best answer to the reference.")
-    return graded(
+    return by_scale(
         share / whole if whole else 0.0, aim=AIM, found=_course(losses), gap=" ".join(gaps), next=" ".join(steps)
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from grader.checks.classes import Classes, by_class
 from grader.checks.clock import on_time
 from grader.checks.context import Context
-from grader.checks.result import CheckResult, count, failed, graded, harness_error, number, percent, quoted, review
+from grader.checks.result import CheckResult, by_scale, count, failed, harness_error, number, percent, quoted, review
 from grader.checks.scoring import Measured
 from grader.checks.stuck import stuck
 from grader.checks.training import weights_never_changed
@@ -53,7 +53,7 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     if weights_never_changed(ctx):
         return _untrained(aim, found, measured)
     step = STILL if 0 < len(still) < ctx.spec.outputs else _next(ctx, measured, classes.bad)
-    result = graded(measured.share, aim=aim, found=found, gap=gap, next=step)
+    result = by_scale(measured.share, aim=aim, found=found, gap=gap, next=step)
     return on_time(ctx, result)
 
 
@@ -104,8 +104,9 @@ def _level(ctx: Context, value: float) -> str:
 
 
 def _guess(ctx: Context, measured: Measured) -> str:
-    fixed = "always naming the most frequent class" if ctx.classifies else "always answering with the mean"
-    return f"{fixed} gives {_value(ctx, measured.baseline)}"
+    fixed = "always naming the same class" if ctx.classifies else "always answering with the mean"
+    at_best = " at best" if ctx.classifies else ""
+    return f"{fixed} gives {_value(ctx, measured.baseline)}{at_best}"
 
 
 def _gap(ctx: Context, measured: Measured) -> str:

@@ -56,11 +56,17 @@ def _unseen(ctx: Context, criterion: Criterion, found: CheckResult) -> CheckResu
     unseen = not ctx.trained and ctx.claims is not None and any(UNRECORDED in note for note in ctx.claims.notes)
     if not unseen or criterion.check == "runs" or found.status not in (Status.FAIL, Status.BLOCKED):
         return found
-    return review(aim=found.aim, found="The grader could not record what the code did, so this could not be judged.")
+    told = "The grader could not record what the code did, so this could not be judged."
+    return review(aim=found.aim, found=told, share=found.share)
+
+
+def _stops(found: CheckResult) -> bool:
+    """Whether nothing of a criterion was met, so that those that depend on it wait."""
+    return found.share <= 0 and found.status in (Status.FAIL, Status.BLOCKED)
 
 
 def _blocked(criterion: Criterion, rubric: Rubric, done: Mapping[str, CheckResult]) -> CheckResult | None:
-    missing = next((name for name in criterion.depends_on if done[name].status in (Status.FAIL, Status.BLOCKED)), None)
+    missing = next((name for name in criterion.depends_on if _stops(done[name])), None)
     if missing is None:
         return None
     title = rubric.criterion(missing).title

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from grader.types import Status
 
 MAX_QUOTED = 160
+HALF = 0.5  # of a measured way, short of which the goal was not met
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Outcome of one check. ``share`` in [0, 1] of the criterion's points is given now; with ``NEEDS_REVIEW`` and
-    ``HARNESS_ERROR`` the
-    rest stays open. ``aim, found, gap, next``: the goal, what the work shows, the distance between them, the next
-    experiment."""
+    """Outcome of one check. ``share`` in [0, 1] of the criterion's points is given now, less than half with ``FAIL``;
+    with ``NEEDS_REVIEW`` and ``HARNESS_ERROR`` the rest stays open. ``aim, found, gap, next``: the goal, what the work
+    shows, the distance between them, the next experiment."""
 
     status: Status
     share: float
@@ -27,8 +27,8 @@ class CheckResult:
         allow."""
         if not 0.0 <= self.share <= 1.0:
             raise ValueError(f"a share lies in [0, 1], not at {self.share}")
-        whole = {Status.PASS: 1.0, Status.FAIL: 0.0, Status.BLOCKED: 0.0}.get(self.status, self.share)
-        if self.share != whole:
+        whole = {Status.PASS: 1.0, Status.BLOCKED: 0.0}.get(self.status, self.share)
+        if self.share != whole or (self.status is Status.FAIL and self.share >= HALF):
             raise ValueError(f"{self.status} does not go with a share of {self.share}")
 
     def but(self, **changes: str) -> "CheckResult":
@@ -49,6 +49,14 @@ def graded(share: float, *, aim: str, found: str, gap: str = "", next: str = "")
     if share <= 1e-9:
         return CheckResult(Status.FAIL, 0.0, aim, found, gap, next)
     return CheckResult(Status.PARTIAL, share, aim, found, gap, next)
+
+
+def by_scale(share: float, *, aim: str, found: str, gap: str = "", next: str = "") -> CheckResult:
+    """Like :func:`graded`, on a scale where bad luck ends near 0: less than half of the way is a fail that keeps its
+    points, so that chance among nets that guess does not decide the status."""
+    result = graded(share, aim=aim, found=found, gap=gap, next=next)
+    missed = result.status is Status.PARTIAL and result.share < HALF
+    return replace(result, status=Status.FAIL) if missed else result
 
 
 def failed(*, aim: str, found: str, gap: str = "", next: str = "") -> CheckResult:

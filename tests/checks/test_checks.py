@@ -373,7 +373,7 @@ def test_too_short_a_training_loses_convergence_and_held_out_only():
     """Five epochs of the mass net: a loss still falling along a straight line, above that of the mean."""
     line = [{"step": 13 * (i + 1), "loss": 1.0 - i * 0.1} for i in range(6)]
     ctx = context(MASS, guess=predictions(MASS, wrong=600.0), train_curve=line)
-    assert lost(ctx) == {"convergence": Status.PARTIAL, "held-out": Status.FAIL}
+    assert lost(ctx) == {"convergence": Status.FAIL, "held-out": Status.FAIL}
     assert check(ctx, "convergence").share == pytest.approx(0.3)
 
 
@@ -460,6 +460,17 @@ def test_failed_training_blocks_convergence():
     assert lost(context(guess=weak(), episodes__0__weight_change=0.0))["convergence"] is Status.BLOCKED
 
 
+@pytest.mark.parametrize(("wrong", "waits"), [(0.6, False), (1.0, True)])
+def test_only_what_was_not_met_at_all_blocks(wrong, waits):
+    """A fail that keeps points is something to build on."""
+    rubric, ctx = load_rubric(SPECIES), context(guess=predictions(SPECIES, wrong=wrong))
+    criteria = [c.model_copy(update={"depends_on": ["held-out"]}) if c.id == "outputs" else c for c in rubric.criteria]
+    results = run_checks(ctx, rubric.model_copy(update={"criteria": criteria}))
+    found = dict(zip([c.id for c in criteria], results, strict=True))
+    assert found["held-out"].status is Status.FAIL
+    assert (found["outputs"].status is Status.BLOCKED) == waits
+
+
 # --- held-out -----------------------------------------------------------------------------------------------------
 
 
@@ -468,7 +479,10 @@ def test_held_out_is_a_straight_line_between_guessing_and_the_calibrated_level(w
     ctx = context(guess=predictions(SPECIES, wrong=wrong))
     level = ctx.calibration.reference
     share = 1.0 if reached is None else max(0.0, (reached - 1 / 3) / (level - 1 / 3))
-    assert check(ctx, "held-out").share == pytest.approx(share)
+    found = check(ctx, "held-out")
+    assert found.share == pytest.approx(share)
+    nearer = Status.PARTIAL if share >= 0.5 else Status.FAIL
+    assert found.status is (Status.PASS if reached is None else nearer)
 
 
 def test_outputs_on_own_validation_data_stay_open():

@@ -10,7 +10,7 @@ from grader.checks import run_checks
 from grader.checks.constants import constant_loss
 from grader.checks.convergence import settled
 from grader.checks.data import leaking_column, sortedness
-from grader.checks.result import CheckResult, graded, number, percent
+from grader.checks.result import CheckResult, by_scale, graded, number, percent
 from grader.checks.scoring import share_between
 from grader.evidence.model import Claims, LossClaim
 from grader.rubric import load_rubric
@@ -178,9 +178,22 @@ def test_a_share_that_is_no_share_gives_nothing_away(share):
         CheckResult(Status.PARTIAL, share, "a", "f")
 
 
-def test_a_status_fixes_its_share():
-    with pytest.raises(ValueError, match="fail"):
-        CheckResult(Status.FAIL, 1.0, "a", "f")
+@pytest.mark.parametrize(
+    ("status", "share"), [(Status.FAIL, 1.0), (Status.FAIL, 0.5), (Status.PASS, 0.9), (Status.BLOCKED, 0.1)]
+)
+def test_a_status_bounds_its_share(status, share):
+    with pytest.raises(ValueError, match=status.value):
+        CheckResult(status, share, "a", "f")
+
+
+@pytest.mark.parametrize(
+    ("share", "status"),
+    [(0.0, Status.FAIL), (0.49, Status.FAIL), (0.5, Status.PARTIAL), (0.99, Status.PARTIAL), (1.0, Status.PASS)],
+)
+def test_less_than_half_of_a_measured_way_is_a_fail_that_keeps_its_points(share, status):
+    found = by_scale(share, aim="a", found="f", gap="g", next="n")
+    assert (found.status, found.share) == (status, share)
+    assert by_scale(np.nan, aim="a", found="f").share == 0.0
 
 
 @pytest.mark.parametrize(
