@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,35 +34,47 @@ def chromium() -> Any:
         launched.close()
 
 
-def watched(browser: Any, path: Path) -> dict[str, list[str]]:
-    """What a page does by itself: requests, messages, dialogs, changed variables and links that are code."""
-    page = browser.new_page()
-    seen: dict[str, list[str]] = {"requests": [], "messages": [], "dialogs": []}
-    page.on("request", lambda request: seen["requests"].append(request.url))
-    page.on("console", lambda message: seen["messages"].append(message.text))
-    page.on("pageerror", lambda error: seen["messages"].append(str(error)))
-    page.on("dialog", lambda dialog: (seen["dialogs"].append(dialog.message), dialog.dismiss()))
-    page.goto(path.as_uri())
-    page.wait_for_timeout(20)
-    seen["changed"] = ["pwned"] if page.evaluate("window.pwned !== undefined") else []
-    seen["code"] = page.evaluate(CODE)
+def watched(browser: Any, paths: Sequence[Path]) -> dict[str, dict[str, list[str]]]:
+    """What pages do by themselves, by name: requests, messages, dialogs, further windows, changed variables and links
+    that are code. One window shows them all in turn, since making one takes longer than what is done in it."""
+    page, acts = browser.new_page(), {}
+    seen: dict[str, list[str]] = {}
+
+    def note(kind: str, text: str) -> None:
+        seen.setdefault(kind, []).append(text)
+
+    page.on("request", lambda request: note("requests", request.url))
+    page.on("console", lambda message: note("messages", message.text))
+    page.on("pageerror", lambda error: note("messages", str(error)))
+    page.on("dialog", lambda dialog: (note("dialogs", dialog.message), dialog.dismiss()))
+    page.on("popup", lambda other: note("windows", other.url))
+    for path in paths:
+        seen.clear()
+        page.goto(path.as_uri())
+        page.wait_for_timeout(20)
+        seen["changed"] = ["pwned"] if page.evaluate("window.pwned !== undefined") else []
+        seen["code"] = page.evaluate(CODE)
+        own = [url for url in seen.pop("requests") if url != path.as_uri() and not url.startswith("data:image/")]
+        found = {kind: told for kind, told in (seen | {"requests": own}).items() if told}
+        acts |= {path.name: found} if found else {}
     page.close()
-    seen["requests"] = [url for url in seen["requests"] if url != path.as_uri() and not url.startswith("data:image/")]
-    return {name: found for name, found in seen.items() if found}
+    return acts
 
 
 @pytest.mark.browser
 def test_no_page_does_anything_by_itself(hostile_run: Run, chromium: Any) -> None:
     """Every student's page, and the overview."""
     pages = [hostile_run.reports / "index.html", *sorted((hostile_run.reports / "students").glob("*.html"))]
-    assert {page.name: found for page in pages if (found := watched(chromium, page))} == {}
+    assert watched(chromium, pages) == {}
 
 
 @pytest.mark.browser
 def test_a_page_that_acts_is_seen_to_do_so(tmp_path: Path, chromium: Any) -> None:
     """Else the test above could not fail."""
     (tmp_path / "a.html").write_text(f"<!doctype html><body>{PAYLOAD}")
-    assert set(watched(chromium, tmp_path / "a.html")) == {"requests", "messages", "changed", "code"}
+    (tmp_path / "b.html").write_text("<!doctype html><body>")
+    acts = watched(chromium, [tmp_path / "a.html", tmp_path / "b.html", tmp_path / "a.html"])
+    assert {name: set(found) for name, found in acts.items()} == {"a.html": {"requests", "messages", "changed", "code"}}
 
 
 def test_no_cell_of_the_gradebook_is_a_formula(hostile_run: Run) -> None:
