@@ -18,8 +18,7 @@ pytestmark = [
 ]
 
 # Runs inside. Goes through every regular file and looks for the needles, also inside gzip files: rows of penguins in
-# any file that names an island, binary libraries too unless they are as large as torch's; rows of digits in any file
-# that is called after them.
+# any file that names an island, binary libraries too; rows of digits in any file that is called after them.
 SEARCH = r"""
 import gzip, json, os
 needles = json.load(open("needles.json"))
@@ -39,10 +38,7 @@ for top in ("/",):
                 if size > 400_000_000:
                     continue
                 with open(path, "rb") as stream:
-                    content = stream.read(4)
-                    if content == b"\x7fELF" and size > 20_000_000:
-                        continue
-                    content += stream.read()
+                    content = stream.read()
                 if content[:2] == b"\x1f\x8b":
                     content = gzip.decompress(content)
             except Exception:

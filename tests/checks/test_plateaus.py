@@ -99,7 +99,7 @@ def test_an_untrained_net_earns_nothing_by_luck():
 def test_an_optimiser_that_found_no_gradient_moved_nothing_elsewhere():
     still = STILL | UNHELD
     assert check(context(guess=LUCKY, **still, episodes__0__steps_with_empty_gradients=1000), "held-out").share == 0
-    assert check(context(guess=LUCKY, **still), "held-out").share > 0
+    assert 0 < check(context(guess=LUCKY, **still), "held-out").share < 1
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_an_optimiser_that_found_no_gradient_moved_nothing_elsewhere():
     ],
 )
 def test_who_may_have_moved_weights_keeps_the_points(changes):
-    assert check(context(guess=LUCKY, **(STILL | changes)), "held-out").share > 0
+    assert 0 < check(context(guess=LUCKY, **(STILL | changes)), "held-out").share < 1
 
 
 def test_another_training_of_the_run_may_have_made_the_net():
     told = context(**STILL).told.model_dump(mode="json")["episodes"]
     earlier = told[0] | {"marked": False, "weight_change": 0.4, "model_id": 1}
-    assert check(context(guess=LUCKY, **STILL | {"episodes": [earlier, told[0]]}), "held-out").share > 0
+    assert 0 < check(context(guess=LUCKY, **STILL | {"episodes": [earlier, told[0]]}), "held-out").share < 1
 
 
 def test_what_luck_cannot_explain_is_for_a_person():
