@@ -14,7 +14,7 @@ SETTINGS: dict[str, Any] = {}
 
 def start(settings: dict[str, Any]) -> None:
     """Seed the generators, install the data shims and the recorder. ``settings``: the host's ``settings.json``."""
-    from . import absent, adam, channels, depthwise, direct, elsewhere, memory, recorder, seeding, shims, stand_ins
+    from . import absent, adam, channels, convolutions, direct, elsewhere, memory, recorder, seeding, shims, stand_ins
 
     SETTINGS.update(settings)
     seeding.seed(int(settings.get("seed", 0)), int(settings.get("threads", 1)))
@@ -22,7 +22,7 @@ def start(settings: dict[str, Any]) -> None:
     recorder.install(settings)
     direct.install()
     adam.install()
-    depthwise.install()
+    convolutions.install()
     channels.install()
     sparing = settings.get("sparing") or {}
     memory.install(int(sparing.get("remember_bytes") or 0))

@@ -35,13 +35,28 @@ def _quick(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def _forward_impl(self: Any, x: Tensor) -> Tensor:
         if undisturbed() and channels_first(x) and _as_built(self):
             first, *rest = self.features
-            x = first(x).contiguous(memory_format=torch.channels_last)
-            for part in rest:
+            own = list(first) if type(first).forward is nn.Sequential.forward else [first]
+            x = Turned.apply(own[0](x))
+            for part in [*own[1:], *rest]:
                 x = part(x)
             return self.classifier(torch.flatten(self.avgpool(x), 1))  # type: ignore[no-any-return]
         return original(self, x)
 
     return _forward_impl
+
+
+class Turned(torch.autograd.Function):
+    """Images (N, C, H, W) with their channels side by side; their gradient lies as usual."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """(N, C, H, W)."""
+        return x.contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """With respect to the images."""
+        return gradient.contiguous()
 
 
 def _as_built(net: Any) -> bool:

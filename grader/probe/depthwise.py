@@ -4,44 +4,41 @@ oneDNN, which torch calls, has no code of its own for some of them and multiplie
 gradient of kernels larger than 3 by 3, and for outputs of a single pixel. ``mobilenet_v3`` is made of both.
 """
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - TorchScript compiles the method's own text with the names of this module
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from torch.nn.modules.utils import _pair  # noqa: F401 - the same
 
-from .tensors import channels_first, channels_last, plain, undisturbed
+from .tensors import images, plain
 
 AT_ONCE = 4 * 1024 * 1024  # numbers of the inputs that are laid out anew at the same time
 SMALL = 9  # numbers in a kernel, up to which the usual gradient is the faster one
-ASKED = (
-    "_are_functorch_transforms_active",
-    "_is_torch_function_mode_enabled",
-    "_get_tracing_state",
-)  # of torch's own, without a promise
+LARGE = 256  # pixels of the outputs, from which on it is as well
+LARGE_IN_STEPS = 36  # the same where the kernel goes on by more than a pixel
+FEW = 9  # pixels, below which one product for each place in the kernel is the quickest
 Pair = tuple[int, int]
 
 
-def install() -> None:
-    """From now on ``nn.Conv2d`` takes the shorter way where there is one."""
-    if all(hasattr(torch._C, name) for name in ASKED) and hasattr(torch._C._functorch, "is_legacy_batchedtensor"):
-        nn.Conv2d._conv_forward = _quick(nn.Conv2d._conv_forward)  # type: ignore[method-assign]
+def suits(conv: nn.Conv2d, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether it is a plain depthwise convolution, and of those for which there is a shorter way."""
+    if not (images(inputs) and _depthwise(conv, weight, bias) and inputs.shape[1] == len(weight)):
+        return False
+    stride, padding = _steps(conv)
+    rows, columns = _sides(inputs, weight, stride, padding)
+    if (rows, columns) == (1, 1):
+        return True
+    learns = torch.is_grad_enabled() and weight.requires_grad and weight[0].numel() > SMALL
+    return learns and min(rows, columns) > 0 and rows * columns <= (LARGE if stride == (1, 1) else LARGE_IN_STEPS)
 
 
-def _quick(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    @functools.wraps(original)
-    def _conv_forward(self: nn.Conv2d, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.groups > 1 and undisturbed() and _images(input) and _depthwise(self, weight, bias):
-            stride, padding = (self.stride[0], self.stride[1]), (int(self.padding[0]), int(self.padding[1]))
-            learns = torch.is_grad_enabled() and weight.requires_grad and weight[0].numel() > SMALL
-            if input.shape[1] == len(weight) and (learns or _single(input, weight, stride, padding)):
-                return Depthwise.apply(input, weight, bias, stride, padding)  # type: ignore[no-any-return]
-        return original(self, input, weight, bias)
+def convolve(conv: nn.Conv2d, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """What the convolution gives, (N, C, H', W'), where it suits."""
+    return Depthwise.apply(inputs, weight, bias, *_steps(conv))  # type: ignore[no-any-return]
 
-    return _conv_forward
+
+def _steps(conv: nn.Conv2d) -> tuple[Pair, Pair]:
+    return (conv.stride[0], conv.stride[1]), (int(conv.padding[0]), int(conv.padding[1]))
 
 
 def _depthwise(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> bool:
@@ -59,14 +56,10 @@ def _depthwise(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> bool:
     )
 
 
-def _images(inputs: Tensor) -> bool:
-    return channels_first(inputs) or channels_last(inputs)
-
-
-def _single(inputs: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> bool:
-    """Whether one pixel comes out."""
-    return all(
-        0 <= side + 2 * pad - kernel < step
+def _sides(inputs: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> tuple[int, ...]:
+    """Rows and columns that come out; 0 or less where the kernel is too large for the inputs."""
+    return tuple(
+        (side + 2 * pad - kernel) // step + 1
         for side, pad, kernel, step in zip(inputs.shape[2:], padding, weight.shape[2:], stride, strict=True)
     )
 
@@ -80,7 +73,7 @@ class Depthwise(torch.autograd.Function):
         ctx.save_for_backward(inputs, weight)
         ctx.set_materialize_grads(False)
         ctx.stride, ctx.padding, ctx.biased = stride, padding, bias is not None
-        ctx.single = _single(inputs, weight, stride, padding)
+        ctx.single = _sides(inputs, weight, stride, padding) == (1, 1)
         if not ctx.single:
             return F.conv2d(inputs, weight, bias, stride, padding, 1, len(weight))
         seen, part = _met(inputs, weight, padding)
@@ -133,14 +126,28 @@ def _torch_backward(
 
 
 def _of_weight(gradient: Tensor, inputs: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
-    """Each number of a kernel by itself: the products of what it met and of the gradient, with channels innermost."""
-    channels = len(weight)
-    found = torch.zeros((*weight.shape[2:], channels), dtype=weight.dtype, device=weight.device)
+    """The products of what each number of a kernel met and of the gradient, some items at a time."""
     some = max(1, AT_ONCE // inputs[0].numel())
-    for part, slope in zip(torch.split(inputs, some), torch.split(gradient, some), strict=True):
+    parts = list(zip(torch.split(inputs, some), torch.split(gradient, some), strict=True))
+    if stride == (1, 1) and gradient.shape[2] * gradient.shape[3] >= FEW:
+        return torch.stack([_by_convolving(part, slope, padding) for part, slope in parts]).sum(0)
+    found = torch.zeros((*weight.shape[2:], len(weight)), dtype=weight.dtype, device=weight.device)
+    for part, slope in parts:
         pixels, slopes = (values.permute(0, 2, 3, 1).contiguous() for values in (part, slope))
         _add_of_weight(found, pixels, slopes, stride, padding)
     return found.permute(2, 0, 1).unsqueeze(1).contiguous()
+
+
+def _by_convolving(inputs: Tensor, slopes: Tensor, padding: Pair) -> Tensor:
+    """(C, 1, kH, kW) for kernels that go on by one pixel: the inputs (N, C, H, W) convolved with the gradient
+    (N, C, H', W'), where each channel of each item is one of a single image's, and its gradient the kernel."""
+    items, channels = inputs.shape[:2]
+    image, kernels = (
+        values.permute(2, 3, 0, 1).reshape(*values.shape[2:], items * channels).permute(2, 0, 1)
+        for values in (inputs, slopes)
+    )
+    found = F.conv2d(image.unsqueeze(0), kernels.unsqueeze(1), None, 1, padding, 1, items * channels)
+    return found.view(items, channels, *found.shape[2:]).sum(0).unsqueeze(1)
 
 
 def _add_of_weight(found: Tensor, pixels: Tensor, slopes: Tensor, stride: Pair, padding: Pair) -> None:

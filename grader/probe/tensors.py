@@ -110,6 +110,11 @@ def channels_last(value: Any) -> bool:
     )
 
 
+def images(value: Any) -> bool:
+    """Whether it is a plain batch of images, in either layout."""
+    return channels_first(value) or channels_last(value)
+
+
 def undisturbed() -> bool:
     """Whether it is ordinary training or prediction: unobserved, and in the precision of its numbers."""
     return (

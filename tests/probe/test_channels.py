@@ -10,7 +10,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.models import MobileNetV3, mobilenet_v3_small
 
-from grader.probe import channels, depthwise, shims
+from grader.probe import channels, convolutions, shims
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def net(monkeypatch: pytest.MonkeyPatch) -> MobileNetV3:
     monkeypatch.setattr(nn.Conv2d, "_conv_forward", nn.Conv2d._conv_forward)
     monkeypatch.setattr(shims, "PATCHES", dict(shims.PATCHES))
     channels.install()
-    depthwise.install()
+    convolutions.install()
     torch.manual_seed(0)
     return mobilenet_v3_small(weights=None, num_classes=10)
 
@@ -94,6 +94,29 @@ def _own_pooling(net: MobileNetV3) -> None:
 
 def _own_part(net: MobileNetV3) -> None:
     net.features.append(nn.Sequential(Flat()))
+
+
+def _other_first_layer(net: MobileNetV3) -> None:
+    net.features[0] = nn.Conv2d(3, 16, 3, 2, 1)
+
+
+def _other_first_convolution(net: MobileNetV3) -> None:
+    net.features[0][0] = nn.Conv2d(3, 16, 3, 2, 1, bias=False)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("change", [_other_first_layer, _other_first_convolution])
+def test_another_first_layer_of_torchs(net: MobileNetV3, layouts: list[bool], change: Any) -> None:
+    change(net)
+    net.eval()
+    other, images = deepcopy(net), torch.rand(3, 3, 64, 64)
+    ours, torchs = net(images), _by_torch(other, images)
+    for outputs in (ours, torchs):
+        outputs.square().sum().backward()
+    assert layouts == [True, False]
+    torch.testing.assert_close(ours, torchs, rtol=1e-3, atol=1e-4)
+    first, same = next(net.parameters()).grad, next(other.parameters()).grad
+    assert first is not None and first.is_contiguous()
+    torch.testing.assert_close(first, same, rtol=1e-2, atol=1e-3)
 
 
 def _own_forward(net: MobileNetV3) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from grader.probe import depthwise
+from grader.probe import convolutions, depthwise
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(nn.Conv2d, "_conv_forward", nn.Conv2d._conv_forward)
     monkeypatch.setattr(depthwise.Depthwise, "apply", counted)
-    depthwise.install()
+    convolutions.install()
     return calls
 
 
@@ -54,6 +54,11 @@ def _both(conv: nn.Conv2d, inputs: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     ("kernel", "stride", "padding", "sides"),
     [
         (5, 1, 2, (9, 7)),
+        (5, 1, 2, (16, 16)),
+        (5, 1, 2, (3, 3)),
+        (5, 1, 2, (2, 4)),
+        ((3, 5), 1, (1, 2), (4, 6)),
+        (5, 1, 4, (6, 6)),
         (5, 2, 2, (9, 8)),
         (5, 3, 1, (11, 12)),
         (5, 1, 0, (6, 8)),
@@ -91,12 +96,17 @@ def test_same_output_and_gradients(
         {"padding_mode": "circular"},
         {"padding": "same"},
         {"kernel_size": 3, "padding": 1},
+        {"stride": 2, "sides": 14},
+        {"sides": 20},
         {"dtype": torch.float64},
     ],
 )
 def test_all_else_goes_torchs_way(taken: list[int], changes: dict[str, object]) -> None:
+    """Also large images, for which torch's own way is the quicker one."""
+    changes = dict(changes)
+    side = int(str(changes.pop("sides", 8)))
     conv = _conv(**changes)
-    conv(torch.randn(2, 6, 8, 8, dtype=conv.weight.dtype)).sum().backward()
+    conv(torch.randn(2, 6, side, side, dtype=conv.weight.dtype)).sum().backward()
     assert not taken
     assert conv.weight.grad is not None
 
@@ -110,6 +120,7 @@ def test_inputs_that_are_no_batch_are_torchs_matter(taken: list[int]) -> None:
     assert not taken
     with pytest.raises(RuntimeError, match="Kernel size"):
         _conv(padding=0)(torch.randn(2, 6, 3, 3))
+    assert not taken
 
 
 def test_not_finite_values_go_through(taken: list[int]) -> None:
