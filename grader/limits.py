@@ -40,6 +40,11 @@ MAX_MESSAGE = 40 * MIB  # one message of a kernel; a longer one is not taken in.
 
 # --- what runs at once -------------------------------------------------------------------------------------------
 DEVICE_JOBS = 2  # runs that share a GPU: the course's nets are small, and fill it less than half
+# variables that say how many threads a library takes for sums and products
+THREAD_COUNTS = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+    *("NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS"),
+)
 
 # --- what is shown -----------------------------------------------------------------------------------------------
 FEW_ITEMS = 500  # fewer held-out items than these are said to be few

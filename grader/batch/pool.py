@@ -16,6 +16,7 @@ from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 from grader.batch import worker
+from grader.limits import THREAD_COUNTS
 from grader.sandbox.reaper import reaper
 
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
@@ -82,14 +83,21 @@ def _note_socket() -> None:
 
 @contextmanager
 def away() -> Iterator[None]:
-    """In a folder where nobody else can put files: Python's helper processes are started with ``python -c``, which
-    looks for modules in the current folder first, and that may be a submission."""
-    here = Path.cwd()
+    """Where Python's helper processes may start. In a folder where nobody else can put files: they are started with
+    ``python -c``, which looks for modules in the current folder first, and that may be a submission. And with one
+    thread each for sums and products, as there is a worker for every processor: with more they wait for each other."""
+    here, before = Path.cwd(), {name: os.environ.get(name) for name in THREAD_COUNTS}
     os.chdir(Path(sys.executable).anchor)
+    os.environ.update(dict.fromkeys(THREAD_COUNTS, "1"))
     try:
         yield
     finally:
         os.chdir(here)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def interrupt_workers() -> None:

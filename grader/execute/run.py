@@ -22,7 +22,7 @@ from grader.execute.scrub import scrub
 from grader.execute.sparing import FULL, Sparing
 from grader.execute.text import plain
 from grader.intake.submission import Cell, TaskFile
-from grader.limits import MAX_MESSAGE, MIB, RunLimits
+from grader.limits import MAX_MESSAGE, MIB, THREAD_COUNTS, RunLimits
 from grader.sandbox.protocol import JobLayout, JobSpec, RunFacts, RunningJob, Sandbox
 from grader.tasks.model import World
 from grader.types import CellStatus, Exit
@@ -170,11 +170,10 @@ def environment(device: str) -> dict[str, str]:
     Freed memory is kept for the next batch: having it cleared anew takes up to half the time of a small net on images.
     It comes in large pages where the system has them on request.
     """
-    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
     bin_folder = str(Path(sys.executable).parent)
     path = os.pathsep.join([bin_folder, "/usr/bin", "/bin"] if os.name == "posix" else [bin_folder, os.environ["PATH"]])
     env = {
-        **dict.fromkeys(threads, "1"),
+        **dict.fromkeys(THREAD_COUNTS, "1"),
         "PATH": path,
         "MPLBACKEND": "Agg",
         "PYTHONHASHSEED": "0",

@@ -25,3 +25,11 @@ def interrupt_on_two(number: int) -> int:
     if number == 2:
         raise KeyboardInterrupt
     return number
+
+
+def threads_of(_: int) -> list[int]:
+    """How many threads the libraries that multiply for numpy take."""
+    import numpy  # noqa: F401
+    import threadpoolctl
+
+    return sorted({found["num_threads"] for found in threadpoolctl.threadpool_info()})

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers inherit the search path
 
-from job_functions import die_on_two, double, fail_on_two, interrupt_on_two
+from job_functions import die_on_two, double, fail_on_two, interrupt_on_two, threads_of
 
 from grader.batch import Job, run_jobs
 
@@ -67,3 +67,12 @@ def test_an_interrupt_ends_the_jobs_that_wait_in_the_workers_too(tmp_path):
 
 def test_no_jobs():
     assert outcomes(double, 2, count=0) == {}
+
+
+def test_workers_take_one_thread_each(monkeypatch):
+    """For sums and products; the variables of this process stay as they were."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert outcomes(threads_of, 2, count=2) == {0: ([1], None), 1: ([1], None)}
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
