@@ -95,7 +95,7 @@ def away() -> Iterator[None]:
         os.chdir(here)
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
 

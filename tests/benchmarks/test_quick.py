@@ -12,13 +12,14 @@ import nbformat
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import floor, growth, inside, ordinary, prepared, remark, table, tiny
+from benchmarks import class_run, floor, growth, inside, ordinary, prepared, remark, table, tiny
 from benchmarks.bench import CLASS, QUICK, ROOT, Bench, Section, notebook_of
 from benchmarks.filled_store import Seeds, fill
+from benchmarks.runs import Run
 from grader import execute, intake, pipeline, rubric
 from grader.evidence.bundle import Evidence
 from grader.evidence.model import EvidenceDocument, HostFacts
-from grader.tasks import data
+from grader.tasks import data, idx
 from grader.types import Exit, TaskId
 
 MEMBERS = sorted(CLASS.iterdir())
@@ -125,6 +126,45 @@ def test_notebooks_find_the_worlds_data(bench: Bench) -> None:
     theirs = (packages / "palmerpenguins" / "data" / "penguins.csv").read_text()
     assert len(theirs.splitlines()) == len((world.training_dir / "penguins.csv").read_text().splitlines()) == 285
     assert notebook_of(place.students / QUICK[0]).is_file()
+
+
+def test_digits_are_as_many_as_mnist_has_where_that_is_asked_for(bench: Bench) -> None:
+    """The same ones over and over, with their labels."""
+    place = ordinary.prepare(bench, whole=True)
+    raw = place.students / "data" / "MNIST" / "raw"
+    of_world = inside.world(bench, TaskId.MNIST_CLASSIFICATION).training_dir / "mnist"
+    for part, count in (("train", 60_000), ("t10k", 10_000)):
+        images, labels = idx.read_images(raw / f"{part}-images-idx3-ubyte"), f"{part}-labels-idx1-ubyte"
+        few = idx.read_labels(of_world / labels)
+        assert len(images) == len(idx.read_labels(raw / labels)) == count
+        assert (images[len(few)] == images[0]).all()
+        assert (idx.read_labels(raw / labels)[len(few) :][: len(few)] == few).all()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_class_is_compared_with_nbclient(bench: Bench, monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    """On the same digits, and by the command as it comes also where nbclient has all of MNIST."""
+    points = {"species-plain": 100.0, "digits-small-cnn": 99.0}
+
+    def by_grader(_: Bench, *, full: bool) -> class_run.Arm:
+        found = [
+            {"student": name, "tasks": [{"points": value - full, "timing": {"wall_s": 2.0}}]}
+            for name, value in points.items()
+        ]
+        return class_run.Arm(Run(10.0, {"submissions": found}, bench.scratch, ""))
+
+    def by_nbclient(_: Bench, *, whole: bool = False) -> dict[str, ordinary.Ordinary]:
+        names = [name for name in points if not whole or name.startswith("digits")]
+        return {name: ordinary.Ordinary(100.0 if whole else 20.0, 0) for name in names}
+
+    monkeypatch.setattr(class_run, "_by_grader", by_grader)
+    monkeypatch.setattr(class_run, "_by_nbclient", by_nbclient)
+    section = class_run.measure_a(bench) if whole else class_run.measure_b(bench)
+    assert section.figures["ratio"] == 4.0
+    assert section.figures.get("ratio_all_of_mnist") == (12.0 if whole else None)
+    assert section.figures["largest_difference"] == (1.0 if whole else 0.0)
+    assert [row[2] for row in section.rows] == (["", "100 s", "120 s"] if whole else ["", "", ""])
+    assert max(map(len, table.printed(section).splitlines())) <= table.WIDTH
 
 
 def test_torch_chooses_its_own_threads(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
