@@ -83,21 +83,22 @@ def _note_socket() -> None:
 
 @contextmanager
 def away() -> Iterator[None]:
-    """Where Python's helper processes may start. In a folder where nobody else can put files: they are started with
-    ``python -c``, which looks for modules in the current folder first, and that may be a submission. And with one
-    thread each for sums and products, as there is a worker for every processor: with more they wait for each other."""
+    """Where Python's helper processes may start: in a folder where nobody else can put files: they are started with
+    ``python -c``, which looks for modules in the current folder first, and that may be a submission; and with one
+    thread each for sums and products, whatever the variables said: workers with more wait for each other, and a single
+    one is not quicker with two."""
     here, before = Path.cwd(), {name: os.environ.get(name) for name in THREAD_COUNTS}
     os.chdir(Path(sys.executable).anchor)
     os.environ.update(dict.fromkeys(THREAD_COUNTS, "1"))
     try:
         yield
     finally:
-        os.chdir(here)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        os.chdir(here)
 
 
 def interrupt_workers() -> None:

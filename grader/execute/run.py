@@ -168,7 +168,7 @@ def environment(device: str) -> dict[str, str]:
     """Variables for a kernel: one thread, no display, reproducible, no installing from the network.
 
     Freed memory is kept for the next batch: having it cleared anew takes up to half the time of a small net on images.
-    It comes in large pages where the system has them on request.
+    It comes in large pages where the system has them on request and the kernel is started warm (a cold one cannot ask).
     """
     bin_folder = str(Path(sys.executable).parent)
     path = os.pathsep.join([bin_folder, "/usr/bin", "/bin"] if os.name == "posix" else [bin_folder, os.environ["PATH"]])

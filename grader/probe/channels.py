@@ -1,8 +1,8 @@
 """The course's net on a processor, with the channels of a pixel side by side in memory: quicker, the same numbers.
 
-Only inside of torchvision's ``MobileNetV3``, behind its first layer: inputs, weights and the gradients of both keep
-their layout, and what it returns has two dimensions, so no code of a student meets a tensor that lies otherwise than it
-would.
+Only inside of torchvision's ``MobileNetV3``, behind its first convolution: inputs, weights and the gradients of both
+keep their layout, and what it returns has two dimensions, so no code of a student meets a tensor that lies otherwise
+than it would.
 """
 
 import functools
@@ -35,9 +35,9 @@ def _quick(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def _forward_impl(self: Any, x: Tensor) -> Tensor:
         if undisturbed() and channels_first(x) and _as_built(self):
             first, *rest = self.features
-            own = list(first) if type(first).forward is nn.Sequential.forward else [first]
-            x = Turned.apply(own[0](x))
-            for part in [*own[1:], *rest]:
+            first, *own = _parts(first)
+            x = Turned.apply(first(x))
+            for part in [*own, *rest]:
                 x = part(x)
             return self.classifier(torch.flatten(self.avgpool(x), 1))  # type: ignore[no-any-return]
         return original(self, x)
@@ -51,7 +51,7 @@ class Turned(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         """(N, C, H, W)."""
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.clone(memory_format=torch.channels_last)  # never the images themselves, which may be changed in place
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
@@ -65,9 +65,18 @@ def _as_built(net: Any) -> bool:
     return (
         not GLOBAL_HOOKS()
         and type(net.features) is nn.Sequential
+        and len(net.features) > 0
         and all(_usual(part) for place in (net.features, net.avgpool) for part in place.modules())
         and all(_keeps_layout(part) for place in list(net.features)[1:] for part in place.modules())
     )
+
+
+def _parts(first: nn.Module) -> list[nn.Module]:
+    """The first layer: its convolution and what follows, if it is one of torchvision's; else as it is."""
+    parts = list(first) if type(first).__name__ == "Conv2dNormActivation" and isinstance(first, nn.Sequential) else []
+    if parts and all(_keeps_layout(inner) for part in parts[1:] for inner in part.modules()):
+        return parts
+    return [first]
 
 
 def _usual(part: nn.Module) -> bool:

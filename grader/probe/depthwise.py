@@ -14,9 +14,10 @@ from .tensors import images, plain
 
 AT_ONCE = 4 * 1024 * 1024  # numbers of the inputs that are laid out anew at the same time
 SMALL = 9  # numbers in a kernel, up to which the usual gradient is the faster one
-LARGE = 256  # pixels of the outputs, from which on it is as well
+LARGE = 256  # pixels of the outputs, above which it is as well
 LARGE_IN_STEPS = 36  # the same where the kernel goes on by more than a pixel
 FEW = 9  # pixels, below which one product for each place in the kernel is the quickest
+ONEDNN: Any = torch.backends.mkldnn
 Pair = tuple[int, int]
 
 
@@ -47,6 +48,8 @@ def _depthwise(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> bool:
         conv.groups == conv.in_channels == conv.out_channels
         and conv.padding_mode == "zeros"
         and all(isinstance(pair, tuple) and len(pair) == 2 for pair in (conv.stride, conv.padding))
+        and all(type(number) is int and number > 0 for number in conv.stride)
+        and all(type(number) is int and number >= 0 for number in conv.padding)
         and conv.dilation == (1, 1)
         and plain(weight)
         and weight.dim() == 4
@@ -129,13 +132,14 @@ def _of_weight(gradient: Tensor, inputs: Tensor, weight: Tensor, stride: Pair, p
     """The products of what each number of a kernel met and of the gradient, some items at a time."""
     some = max(1, AT_ONCE // inputs[0].numel())
     parts = list(zip(torch.split(inputs, some), torch.split(gradient, some), strict=True))
-    if stride == (1, 1) and gradient.shape[2] * gradient.shape[3] >= FEW:
+    many = gradient.shape[2] * gradient.shape[3] >= FEW
+    if stride == (1, 1) and many and ONEDNN.is_available() and ONEDNN.enabled:
         return torch.stack([_by_convolving(part, slope, padding) for part, slope in parts]).sum(0)
     found = torch.zeros((*weight.shape[2:], len(weight)), dtype=weight.dtype, device=weight.device)
     for part, slope in parts:
         pixels, slopes = (values.permute(0, 2, 3, 1).contiguous() for values in (part, slope))
         _add_of_weight(found, pixels, slopes, stride, padding)
-    return found.permute(2, 0, 1).unsqueeze(1).contiguous()
+    return found.permute(2, 0, 1).unsqueeze(1).clone(memory_format=torch.contiguous_format)  # never a view
 
 
 def _by_convolving(inputs: Tensor, slopes: Tensor, padding: Pair) -> Tensor:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from .tensors import images, plain
 
+EXACT = ("none", "ieee")  # precisions of products that are the numbers' own
+
 
 def suits(conv: nn.Conv2d, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     """Whether a convolution of one group, whose kernels are one pixel, is a plain one of single pixels."""
@@ -18,11 +20,18 @@ def suits(conv: nn.Conv2d, inputs: Tensor, weight: Tensor, bias: Tensor | None) 
         and inputs.shape[2:] == (1, 1)
         and conv.padding_mode == "zeros"
         and conv.padding == (0, 0)
+        and _exact()
         and conv.stride in ((1, 1), (2, 2))
         and plain(weight)
         and weight.shape == (conv.out_channels, inputs.shape[1], 1, 1)
         and (bias is None or (plain(bias) and bias.shape == weight.shape[:1]))
     )
+
+
+def _exact() -> bool:
+    """Whether products are in single precision as convolutions are. Either can be made coarser, each by itself."""
+    of_products = getattr(getattr(torch.backends.mkldnn, "matmul", None), "fp32_precision", "none")
+    return torch.get_float32_matmul_precision() == "highest" and of_products in EXACT
 
 
 class Product(torch.autograd.Function):
@@ -48,12 +57,21 @@ class Product(torch.autograd.Function):
         if gradient is None:
             return None, None, None
         inputs, weight = ctx.saved_tensors
-        slopes = gradient[:, :, 0, 0]
-        of_inputs = of_weight = of_bias = None
-        if ctx.needs_input_grad[0]:
-            of_inputs = (slopes @ weight.flatten(1))[:, :, None, None]
-        if ctx.needs_input_grad[1]:
-            of_weight = (slopes.t() @ inputs.flatten(1))[:, :, None, None]
-        if ctx.biased and ctx.needs_input_grad[2]:
-            of_bias = slopes.sum(0)
-        return of_inputs, of_weight, of_bias
+        wanted = [ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.biased and ctx.needs_input_grad[2]]
+        if torch.is_grad_enabled() or torch._C._functorch.is_legacy_batchedtensor(gradient) or not _exact():
+            sizes = [len(weight)] if wanted[2] else None  # more is asked than one gradient
+            found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
+                gradient, inputs, weight, sizes, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, wanted
+            )
+            return found
+        slopes = gradient.flatten(1)
+        of_inputs = _product(slopes, weight.flatten(1), inputs) if wanted[0] else None
+        of_weight = _product(slopes.t(), inputs.flatten(1), weight) if wanted[1] else None
+        return of_inputs, of_weight, slopes.sum(0) if wanted[2] else None
+
+
+def _product(left: Tensor, right: Tensor, like: Tensor) -> Tensor:
+    """Written through a view, so that it is none itself and may be changed in place."""
+    out = like.new_empty(like.shape)
+    torch.mm(left, right, out=out.flatten(1))
+    return out

@@ -128,8 +128,8 @@ def undisturbed() -> bool:
 def unobserved() -> bool:
     """Whether nobody looks into operations now, or puts them together into something else."""
     return (
-        _get_current_dispatch_mode() is None
+        not torch.compiler.is_compiling()  # first, as a compiler can follow none of the others
+        and _get_current_dispatch_mode() is None
         and torch._C._get_tracing_state() is None
-        and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
     )

@@ -104,7 +104,21 @@ def _other_first_convolution(net: MobileNetV3) -> None:
     net.features[0][0] = nn.Conv2d(3, 16, 3, 2, 1, bias=False)  # type: ignore[index]
 
 
-@pytest.mark.parametrize("change", [_other_first_layer, _other_first_convolution])
+def _grey(net: MobileNetV3) -> None:
+    net.features[0] = nn.Sequential(nn.Conv2d(3, 3, 1), net.features[0])
+
+
+def _changed_in_place(net: MobileNetV3) -> None:
+    net.features[0] = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU(inplace=True))
+
+
+def _without_normalisation(net: MobileNetV3) -> None:
+    net.features[0][1] = nn.Identity()  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "change", [_other_first_layer, _other_first_convolution, _grey, _changed_in_place, _without_normalisation]
+)
 def test_another_first_layer_of_torchs(net: MobileNetV3, layouts: list[bool], change: Any) -> None:
     change(net)
     net.eval()
@@ -114,9 +128,33 @@ def test_another_first_layer_of_torchs(net: MobileNetV3, layouts: list[bool], ch
         outputs.square().sum().backward()
     assert layouts == [True, False]
     torch.testing.assert_close(ours, torchs, rtol=1e-3, atol=1e-4)
-    first, same = next(net.parameters()).grad, next(other.parameters()).grad
-    assert first is not None and first.is_contiguous()
-    torch.testing.assert_close(first, same, rtol=1e-2, atol=1e-3)
+    for part, same in zip(net.features[0].parameters(), other.features[0].parameters(), strict=True):
+        assert part.grad is not None and part.grad.is_contiguous()
+        torch.testing.assert_close(part.grad, same.grad, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("change", [_changed_in_place, _without_normalisation])
+def test_images_that_come_with_their_channels_side_by_side(net: MobileNetV3, change: Any) -> None:
+    """As numpy has them, or the whole net was laid out so: what is changed in place may be changed."""
+    change(net)
+    images = torch.rand(2, 64, 64, 1).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
+    for model, given in (
+        (net, images),
+        (net.to(memory_format=torch.channels_last), images),  # type: ignore[call-overload]
+        (net, images.contiguous(memory_format=torch.channels_last)),
+    ):
+        model(given).square().sum().backward()
+    assert next(net.parameters()).grad is not None
+
+
+def test_layers_that_were_emptied(net: MobileNetV3) -> None:
+    net.features[0] = nn.Sequential()
+    with pytest.raises(RuntimeError, match="channels"):
+        net(torch.rand(2, 3, 64, 64))
+    net.features[1] = nn.Conv2d(3, 16, 1)
+    assert net(torch.rand(2, 3, 64, 64)).shape == (2, 10)
+    net.features, net.classifier = nn.Sequential(), nn.Sequential(nn.Linear(3, 10))
+    assert net(torch.rand(2, 3, 64, 64)).shape == (2, 10)
 
 
 def _own_forward(net: MobileNetV3) -> None:

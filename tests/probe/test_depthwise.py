@@ -111,12 +111,34 @@ def test_all_else_goes_torchs_way(taken: list[int], changes: dict[str, object]) 
     assert conv.weight.grad is not None
 
 
+def test_gradients_may_be_changed_in_place(taken: list[int]) -> None:
+    for kernel, sides in ((5, 8), (5, 2), (1, 1)):
+        conv = nn.Conv2d(6, 6, kernel, padding=kernel // 2, groups=6)
+        (gradient,) = torch.autograd.grad(conv(torch.randn(1, 6, sides, sides)).sum(), [conv.weight])
+        gradient += 0.1 * conv.weight
+        gradient.detach_()
+    assert taken
+
+
+@pytest.mark.filterwarnings("ignore:TF32")
+def test_the_same_where_onednn_is_off(taken: list[int]) -> None:
+    torch.manual_seed(0)
+    with torch.backends.mkldnn.flags(enabled=False):  # type: ignore[attr-defined,no-untyped-call]
+        ours, torchs = _both(_conv(), torch.randn(5, 6, 9, 9, requires_grad=True))
+    for our, other in zip(ours, torchs, strict=True):
+        torch.testing.assert_close(our, other, rtol=1e-4, atol=1e-4)
+    assert taken
+
+
 def test_inputs_that_are_no_batch_are_torchs_matter(taken: list[int]) -> None:
     conv = _conv()
     assert conv(torch.randn(6, 8, 8)).shape == (6, 8, 8)
     assert conv(torch.randn(0, 6, 8, 8)).shape == (0, 6, 8, 8)
     with pytest.raises(RuntimeError, match="channels"):
         conv(torch.randn(2, 5, 8, 8))
+    conv.stride = (0, 0)
+    with pytest.raises(RuntimeError, match="non-positive stride"):
+        conv(torch.randn(2, 6, 8, 8))
     assert not taken
     with pytest.raises(RuntimeError, match="Kernel size"):
         _conv(padding=0)(torch.randn(2, 6, 3, 3))

@@ -59,6 +59,10 @@ def test_what_comes_out_can_be_changed_in_place_and_detached(taken: list[int]) -
     output.relu_().sum().backward()
     assert conv.weight.grad is not None
     conv.weight.grad.zero_()
+    images = torch.randn(2, 3, 1, 1, requires_grad=True)
+    for gradient in torch.autograd.grad(conv(images).sum(), [images, conv.weight]):
+        gradient.add_(1.0)
+        gradient.detach_()
     conv(torch.randn(2, 3, 1, 1)).detach_()
     assert taken
 
@@ -115,6 +119,32 @@ def test_second_derivatives_and_many_gradients_at_once(taken: list[int]) -> None
     torchs = torch.autograd.functional.jacobian(functools.partial(_by_torch, conv), inputs)  # type: ignore[no-untyped-call]
     torch.testing.assert_close(ours, torchs)
     assert taken
+
+
+def test_coarser_products_are_for_those_who_ask_for_them(taken: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions stay exact, forwards and backwards, where products are not."""
+    conv, inputs = nn.Conv2d(96, 64, 1), torch.randn(16, 96, 1, 1)
+    wanted = _by_torch(conv, inputs)
+    (of_wanted,) = torch.autograd.grad(wanted.square().sum(), [conv.weight])
+    found = conv(inputs)
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        (gradient,) = torch.autograd.grad(found.square().sum(), [conv.weight])
+        assert len(taken) == 1
+        torch.testing.assert_close(conv(inputs), wanted)
+        assert len(taken) == 1
+    finally:
+        torch.set_float32_matmul_precision(before)
+    torch.testing.assert_close(gradient, of_wanted)
+
+
+def test_nets_can_be_compiled_in_one_piece(taken: list[int]) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 2, 1))
+    images = torch.rand(2, 3, 5, 5)
+    compiled = torch.compile(net, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(images), net(images))
+    assert len(taken) == 1  # the one of single pixels, where it is not compiled
 
 
 def test_only_what_needs_a_gradient_gets_one(taken: list[int]) -> None:
