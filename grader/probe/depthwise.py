@@ -133,7 +133,7 @@ def _of_weight(gradient: Tensor, inputs: Tensor, weight: Tensor, stride: Pair, p
     some = max(1, AT_ONCE // inputs[0].numel())
     parts = list(zip(torch.split(inputs, some), torch.split(gradient, some), strict=True))
     many = gradient.shape[2] * gradient.shape[3] >= FEW
-    if stride == (1, 1) and many and ONEDNN.is_available() and ONEDNN.enabled:
+    if stride == (1, 1) and many and ONEDNN.is_available() and getattr(ONEDNN, "enabled", True):
         return torch.stack([_by_convolving(part, slope, padding) for part, slope in parts]).sum(0)
     found = torch.zeros((*weight.shape[2:], len(weight)), dtype=weight.dtype, device=weight.device)
     for part, slope in parts:
