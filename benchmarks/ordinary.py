@@ -19,11 +19,11 @@ import numpy as np
 
 from benchmarks import inside
 from benchmarks.bench import ROOT, Bench, notebook_of
+from grader.limits import THREAD_COUNTS
 from grader.tasks import idx
 from grader.tasks.installed import package_folder
 from grader.types import TaskId
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 OF_MNIST = {"train": 60_000, "t10k": 10_000}  # digits in its files
 IMPORTS = "import matplotlib.pyplot, pandas, palmerpenguins, skimage.draw, sklearn, torch, torchvision, seaborn, umap"
 
@@ -64,8 +64,10 @@ def prepare(bench: Bench, name: str = "ordinary", *, whole: bool = False) -> Pla
         shutil.copytree(member, students / member.name)
         _link(digits, students / member.name / "data")
     _link(digits, students / "data")
-    environment = {name: value for name, value in os.environ.items() if name not in THREADS}
-    threads = dict.fromkeys(THREADS, "1") if bench.quick else {}  # on a busy machine two take minutes for seconds' work
+    environment = {name: value for name, value in os.environ.items() if name not in THREAD_COUNTS}
+    threads = (
+        dict.fromkeys(THREAD_COUNTS, "1") if bench.quick else {}
+    )  # on a busy machine two take minutes for seconds' work
     return Place(students, {**environment, **threads, "PYTHONPATH": str(packages)})
 
 

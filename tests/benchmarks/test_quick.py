@@ -19,6 +19,7 @@ from benchmarks.runs import Run
 from grader import execute, intake, pipeline, rubric
 from grader.evidence.bundle import Evidence
 from grader.evidence.model import EvidenceDocument, HostFacts
+from grader.limits import THREAD_COUNTS
 from grader.tasks import data, idx
 from grader.types import Exit, TaskId
 
@@ -171,7 +172,7 @@ def test_torch_chooses_its_own_threads(bench: Bench, monkeypatch: pytest.MonkeyP
     """What limits threads here is not passed on."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     place = ordinary.prepare(replace(bench, quick=False))
-    assert not set(ordinary.THREADS) & set(place.environment)
+    assert not set(THREAD_COUNTS) & set(place.environment)
 
 
 def test_the_plain_package_has_the_interface_of_the_stand_in() -> None:

@@ -29,7 +29,8 @@ class Attack:
     ``folder``: the student's folder where that is no name for a test.
 
     The outcome: ``statuses`` its task may have (more than one where the attack races); ``says``: a sentence (or part of
-    one) that the student's page must hold; ``held_out_at_most``: points of 30 it may get for held-out data (None: does
+    one) that the student's page must hold, or ``or_says`` in its place where it depends on how quick the machine is;
+    ``held_out_at_most``: points of 30 it may get for held-out data (None: does
     not matter);
     ``held_out_at_least``: points it must get, where the attack is to cost an honest net nothing.
     ``control``: with ``--isolation process`` the same folder does harm, seen by the observer ("file" read and told,
@@ -44,7 +45,12 @@ class Attack:
     task: TaskId = TaskId.PENGUINS_CLASSIFICATION
     statuses: tuple[TaskStatus, ...] = (TaskStatus.MARKED,)
     says: str = ""
+    or_says: str = ""
     held_out_at_most: float | None = None
     held_out_at_least: float | None = None
     control: str = ""
     folder: str = ""
+
+    def sentences(self) -> list[str]:
+        """What its page must say one of, on one line each."""
+        return [" ".join(said.split()) for said in (self.says, self.or_says) if said]

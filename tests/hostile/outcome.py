@@ -36,8 +36,8 @@ def faults(run: Run, attack: Attack) -> list[str]:
     if task["status"] not in attack.statuses:
         found.append(f"status {task['status']}: {task['notes']}")
     shown = page(run, attack)
-    if " ".join(attack.says.split()) not in shown:
-        found.append(f"the page does not say {attack.says!r}: {task['notes']}")
+    if not any(sentence in shown for sentence in attack.sentences() or [""]):
+        found.append(f"the page does not say {' or '.join(map(repr, attack.sentences()))}: {task['notes']}")
     found += [f"it tells {word}" for word in ESCAPED if re.search(rf"\b{word}\b", shown)]
     points = held_out(task)
     if attack.held_out_at_most is not None and points > attack.held_out_at_most:

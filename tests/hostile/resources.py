@@ -10,6 +10,7 @@ REVIEW = (TaskStatus.NEEDS_REVIEW,)
 EITHER = (TaskStatus.MARKED, TaskStatus.NEEDS_REVIEW)
 MEMORY = "The run was ended because it needed more than 1.5 GiB of memory."
 PROCESSES = "The run was ended because it started more than 256 processes."
+OUTPUT = "The run was ended because it printed more than 64 MiB."
 AT_ONCE = "The run was ended because it printed more than 40 MiB at once."
 TIME = "The run was ended because all cells together took longer than 60 s."
 
@@ -51,9 +52,10 @@ ATTACKS = (
         "lets a shell double itself",
         after(WEAK, "import os\nos.system('bomb() { bomb | bomb & }; bomb; sleep 100')\n"),
         statuses=EITHER,
+        says=PROCESSES,
         # the kernel refuses what is beyond its limit: on a busy machine all may be over between two looks of the
         # watchdog, and the time ends what is left
-        says="The run was ended because",
+        or_says=TIME,
     ),
     Attack(
         "takes-all-memory",
@@ -112,7 +114,8 @@ for folder in ("/dev/shm", "/tmp"):
         "prints small lines without end",
         after(HONEST, "while True:\n    print('x' * 1_000)\n"),
         statuses=EITHER,
-        says="The run was ended because it printed more than",  # 64 MiB, or 40 in a message where it prints quickly
+        says=OUTPUT,
+        or_says=AT_ONCE,  # where it prints so quickly that much waits to be sent
         held_out_at_least=29.0,
     ),
     Attack(

@@ -64,7 +64,8 @@ def _rows(number: int, name: str, ended_well: Callable[[Attack], bool]) -> Itera
 
 def _outcome(attack: Attack) -> str:
     status = " or ".join(STATUS[status] for status in attack.statuses)
-    return f"{status}: “{' '.join(attack.says.split())}”" if attack.says else status
+    said = " or ".join(f"“{sentence}”" for sentence in attack.sentences())
+    return f"{status}: {said}" if said else status
 
 
 def _points(attack: Attack) -> str:
