@@ -83,7 +83,7 @@ def _note_socket() -> None:
 
 @contextmanager
 def away() -> Iterator[None]:
-    """Where Python's helper processes may start: in a folder where nobody else can put files: they are started with
+    """Where Python's helper processes may start: in a folder where nobody else can put files, as they are started with
     ``python -c``, which looks for modules in the current folder first, and that may be a submission; and with one
     thread each for sums and products, whatever the variables said: workers with more wait for each other, and a single
     one is not quicker with two."""
