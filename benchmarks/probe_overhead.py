@@ -3,7 +3,7 @@
 ``python -m benchmarks.probe_overhead``. Three processes train the same loops by turns, all with the variables of a
 kernel, so with one thread each: one unwatched, one whose probe only observes, one with the probe as in a run, which
 remembers items as well. They take turns after every epoch, and neighbours give a ratio: what else a machine does
-changes from second to second, and falls on all of them.
+changes from second to second, and falls on all of them. Then three new processes do the same again.
 """
 
 import os
@@ -19,6 +19,7 @@ from statistics import median
 from grader.execute import environment
 from grader.execute.sparing import REMEMBER_BYTES
 
+TRIES = 3
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = {
     "species_rows": "1 species, rows of a table",
@@ -63,26 +64,36 @@ class Arm:
         self._process.communicate()
 
 
-def measure(each_s: float = 40.0) -> dict[str, Overhead]:
-    """Overheads by loop; each loop is trained for so many seconds."""
+def measure(each_s: float = 40.0, tries: int = TRIES) -> dict[str, Overhead]:
+    """Overheads by loop; each loop is trained for so many seconds, in so many tries with new processes: where things
+    lie in the memory of one makes it some hundredths quicker or slower than the next."""
+    rounds: dict[str, list[Sequence[float]]] = {name: [] for name in TEXT}
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "grader" / "probe", Path(folder) / "grader_probe")
-        arms = [Arm(), Arm(folder, "0"), Arm(folder, str(REMEMBER_BYTES))]
-        try:
-            return {name: _compare(arms, name, each_s) for name in TEXT}
-        finally:
-            for arm in arms:
-                arm.close()
+        for _ in range(tries):
+            arms = [Arm(), Arm(folder, "0"), Arm(folder, str(REMEMBER_BYTES))]
+            try:
+                for name, found in rounds.items():
+                    found += _compare(arms, name, each_s / tries)
+            finally:
+                for arm in arms:
+                    arm.close()
+    return {name: _overhead(found) for name, found in rounds.items()}
 
 
-def _compare(arms: Sequence[Arm], name: str, each_s: float) -> Overhead:
+def _compare(arms: Sequence[Arm], name: str, each_s: float) -> list[Sequence[float]]:
+    """Processor seconds of one epoch in each arm, time and again."""
     for arm in arms:
         arm.seconds(name, 4)
-    rounds: list[list[float]] = []
+    rounds: list[Sequence[float]] = []
     while sum(map(sum, rounds)) < each_s:
         order = arms if len(rounds) % 2 else list(reversed(arms))
         found = {arm: arm.seconds(name, 1) for arm in order}
         rounds.append([found[arm] for arm in arms])
+    return rounds
+
+
+def _overhead(rounds: Sequence[Sequence[float]]) -> Overhead:
     plain, observed, run = zip(*rounds, strict=True)
     ratios = [median(after / before for before, after in zip(plain, arm, strict=True)) for arm in (observed, run)]
     return Overhead(median(plain), *ratios)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from operator import is_
 from types import ModuleType
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch.autograd.graph import increment_version
 from torch.optim import adam, adamw
 
-from .tensors import plain
+from .tensors import all_plain
 
 LISTS = 6  # weights, gradients, both averages, the largest averages, steps
 FLAGS = ("amsgrad", "maximize", "decoupled_weight_decay")
@@ -55,18 +56,38 @@ def _usual(lists: tuple[Any, ...], settings: dict[str, Any]) -> bool:
     weights, gradients, means, squares, largest, steps = lists[:LISTS]
     if largest or len({len(values) for values in (weights, gradients, means, squares, steps)}) > 1:
         return False
-    if len({id(value) for value in weights}) < len(weights) or len({id(value) for value in steps}) < len(steps):
+    if len(set(map(id, weights))) < len(weights) or not all_plain([*weights, *gradients]):
         return False
-    belong = all(
-        _plain(weight)
-        and _plain(gradient)
-        and _plain(mean)
-        and _plain(square)
-        and weight.shape == gradient.shape == mean.shape == square.shape
-        for weight, gradient, mean, square in zip(weights, gradients, means, squares, strict=True)
+    state = [*means, *squares, *steps]
+    if not KNOWN.are(state) and not KNOWN.take(state, means, squares, steps):
+        return False
+    return all(
+        weight.shape == shape and gradient.shape == shape
+        for weight, gradient, shape in zip(weights, gradients, KNOWN.shapes, strict=True)
     )
-    return belong and all(_plain(step) and step.numel() == 1 for step in steps)
 
 
-def _plain(value: Any) -> bool:
-    return plain(value) and not value.is_inference()
+class _Known:
+    """Averages and counters as an optimiser keeps them from step to step: looked into once, then known again. Those of
+    the latest step."""
+
+    def __init__(self) -> None:
+        self._state: list[Any] = []
+        self.shapes: list[torch.Size] = []
+
+    def are(self, state: list[Any]) -> bool:
+        """Whether they are the tensors that were looked into last."""
+        return len(state) == len(self._state) and all(map(is_, state, self._state))
+
+    def take(self, state: list[Any], means: list[Any], squares: list[Any], steps: list[Any]) -> bool:
+        """Look into them; whether they are plain numbers that belong together."""
+        if not all_plain(state) or len(set(map(id, steps))) < len(steps):
+            return False
+        shapes = [mean.shape for mean in means]
+        if shapes != [square.shape for square in squares] or any(step.numel() != 1 for step in steps):
+            return False
+        self._state, self.shapes = state, shapes
+        return True
+
+
+KNOWN = _Known()

@@ -18,9 +18,11 @@ WIDTHS = {
 def answer(outputs: Any, task: str) -> Tensor | None:
     """The first tensor (n, ...); where a net returns the numbers of an answer one by one, as from a head for each of
     them, all of them side by side."""
+    if isinstance(outputs, Tensor):
+        return outputs
     first = first_tensor(outputs)
     wanted = max(WIDTHS.get(task, (0,)))
-    if first is None or isinstance(outputs, Tensor) or wanted < 2 or not _is_column(first, first):
+    if first is None or wanted < 2 or not _is_column(first, first):
         return first
     values = list(outputs.values()) if isinstance(outputs, dict) else list(outputs)
     if len(values) < 2 or not all(_is_column(value, first) for value in values):

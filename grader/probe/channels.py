@@ -14,10 +14,12 @@ from torch import Tensor, nn  # TorchScript compiles the method's own text with 
 from torch.nn.modules import module as modules
 
 from . import shims
+from .folding import Folded
 from .tensors import channels_first, undisturbed
 
 OWN = ("torch", "torchvision")
 GLOBAL_HOOKS: Callable[[], bool] = getattr(modules, "_has_any_global_hook", lambda: True)
+MAX_PARTS = 4_096  # a part may hold one that holds it
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -27,22 +29,41 @@ def install() -> None:
 
 
 def _patch(module: Any) -> None:
-    module.MobileNetV3._forward_impl = _quick(module.MobileNetV3._forward_impl)
+    module.MobileNetV3._forward_impl = _quick(module.MobileNetV3._forward_impl, Folded(module))
 
 
-def _quick(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _quick(original: Callable[..., Tensor], folded: Folded) -> Callable[..., Tensor]:
     @functools.wraps(original)
     def _forward_impl(self: Any, x: Tensor) -> Tensor:
         if undisturbed() and channels_first(x) and _as_built(self):
-            first, *rest = self.features
-            first, *own = _parts(first)
-            x = Turned.apply(first(x))
-            for part in [*own, *rest]:
-                x = part(x)
+            x = _features(self, x) if torch.is_grad_enabled() else _predicted(self, x, folded)
             return self.classifier(torch.flatten(self.avgpool(x), 1))  # type: ignore[no-any-return]
         return original(self, x)
 
     return _forward_impl
+
+
+def _features(net: Any, x: Tensor) -> Tensor:
+    first, *rest = net.features
+    first, *own = _parts(first)
+    x = Turned.apply(first(x))
+    for part in [*own, *rest]:
+        x = part(x)
+    return x
+
+
+def _predicted(net: Any, x: Tensor, folded: Folded) -> Tensor:
+    """The same without gradients."""
+    first, *rest = net.features
+    if folded.takes(first):
+        x = folded(first, x.contiguous(memory_format=torch.channels_last))
+    else:
+        first, *own = _parts(first)
+        x = Turned.apply(first(x))
+        rest = [*own, *rest]
+    for part in rest:
+        x = folded(part, x)
+    return x
 
 
 class Turned(torch.autograd.Function):
@@ -62,13 +83,23 @@ class Turned(torch.autograd.Function):
 def _as_built(net: Any) -> bool:
     """Whether only code of torch's and torchvision's gets to see the images on their way, as a student's own part may
     not take another layout, and all convolutions behind the first are ones whose gradients keep theirs."""
-    return (
-        not GLOBAL_HOOKS()
-        and type(net.features) is nn.Sequential
-        and len(net.features) > 0
-        and all(_usual(part) for place in (net.features, net.avgpool) for part in place.modules())
-        and all(_keeps_layout(part) for place in list(net.features)[1:] for part in place.modules())
-    )
+    features = net.features
+    if GLOBAL_HOOKS() or type(features) is not nn.Sequential or not len(features) or not _usual(features):
+        return False
+    first, *rest = features
+    return _all([first, net.avgpool], _usual) and _all(rest, lambda part: _usual(part) and _keeps_layout(part))
+
+
+def _all(places: list[Any], suits: Callable[[nn.Module], bool]) -> bool:
+    """Whether all parts in these places do. At each call of the net: ``modules()``, which knows names, takes longer."""
+    waiting, met = list(places), 0
+    while waiting:
+        part = waiting.pop()
+        met += 1
+        if met > MAX_PARTS or not suits(part):
+            return False
+        waiting.extend(inner for inner in part._modules.values() if inner is not None)
+    return True
 
 
 def _parts(first: nn.Module) -> list[nn.Module]:

@@ -3,7 +3,8 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules import loss
 
 from .models import Forward, LossCall
 from .tensors import finite
@@ -25,6 +26,7 @@ LOSSES = (
     "soft_margin_loss",
     "hinge_embedding_loss",
 )
+LOSS_LAYERS = frozenset(part for part in vars(loss).values() if isinstance(part, type) and issubclass(part, nn.Module))
 MAX_LOSSES = 16
 LOOKED_AT = 20  # calls of each kind whose values are looked at
 GRAPH_NODES = 14

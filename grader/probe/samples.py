@@ -28,8 +28,11 @@ class Sample:
         self._hashed: list[list[int] | None] = []  # fingerprints of each of ``_rows`` that is a whole batch
         self._kept_hashes: list[list[int] | None] = []
         self._rows: list[dict[str, Tensor | None]] = []
-        self.clear()
         self.hashes: set[int] = set()
+        self._known = 0  # fingerprints when the pass began
+        self._met = 0  # rows of this pass
+        self._stale = 0  # so many rows of a pass brought none that was not known, last time
+        self.clear()
 
     def clear(self) -> None:
         """Start over; the rows so far stay at hand in case the new ones say less."""
@@ -41,6 +44,8 @@ class Sample:
         self._count = 0
         self._seen: set[int] = set()
         self._quiet = 0
+        self._stale = max(self._stale, self._met) if len(self.hashes) == self._known else 0
+        self._known, self._met = len(self.hashes), 0
 
     def begin_pass(self) -> None:
         """A new pass starts: a fresh sample starts over."""
@@ -55,10 +60,16 @@ class Sample:
         """Take a batch; tensors whose first dimension is not the batch's are left out."""
         if inputs.dim() == 0 or inputs.shape[0] == 0 or outputs.dim() == 0 or outputs.shape[0] != inputs.shape[0]:
             return
+        limit = _limit(row_numel(inputs))
+        self._met += len(inputs)
+        if self._fresh and self._count >= limit and self._met <= self._stale:  # none is kept, and none would be new
+            self._quiet += 1
+            return
         hashes, again = self._hash(inputs)
         if len(self.hashes) < HASHED_ROWS:
             self.hashes.update(hashes)
-        limit = _limit(row_numel(inputs))
+        if len(self.hashes) > self._known:
+            self._stale = 0
         index = list(range(len(hashes))) if self._fresh else [i for i, h in enumerate(hashes) if h not in self._seen]
         index = index[: max(0, limit - self._count)]
         if not index:

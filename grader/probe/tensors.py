@@ -1,5 +1,6 @@
 """Small helpers about tensors that must never disturb the student's run."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -90,6 +91,22 @@ def plain(value: Any) -> bool:
         and value.layout is STRIDED
         and value.is_contiguous()
     )
+
+
+def all_plain(values: Iterable[Any]) -> bool:
+    """Whether all of them are, and none was made in inference mode; in one loop, since an optimiser asks it at every
+    step of every weight."""
+    for value in values:
+        if not (
+            type(value) in USUAL
+            and value.dtype is FLOAT
+            and value.is_cpu
+            and value.layout is STRIDED
+            and value.is_contiguous()
+            and not value.is_inference()
+        ):
+            return False
+    return True
 
 
 def channels_first(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Adam in one pass gives what torch's usual Adam gives, and only where it may."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -102,6 +103,46 @@ def test_a_state_that_does_not_fit_is_torchs_error(fused: list[int]) -> None:
     with pytest.raises(RuntimeError, match="size"):
         second.step()
     assert len(fused) == 1
+
+
+@pytest.mark.parametrize("name", ["exp_avg", "exp_avg_sq", "step"])
+def test_a_state_that_is_bound_anew_in_the_middle(fused: list[int], name: str) -> None:
+    weight = torch.ones(3, requires_grad=True)
+    optimiser = torch.optim.Adam([weight], 0.1)
+    for other in (False, False, True, True):
+        weight.grad = torch.ones(3)
+        state = optimiser.state[weight]
+        if other:
+            state[name] = state[name].double()
+        with suppress(RuntimeError):  # torch's own takes some of them
+            optimiser.step()
+    assert len(fused) == 2
+
+
+def test_a_net_that_is_converted_in_the_middle(fused: list[int]) -> None:
+    net = nn.Linear(3, 2)
+    optimiser = torch.optim.Adam(net.parameters(), 0.1)
+    for kind in (torch.float32, torch.float32, torch.float64):
+        net.to(kind)
+        net(torch.ones(4, 3, dtype=kind)).sum().backward()
+        with suppress(RuntimeError):  # as torch's own, whose averages are still of the other kind
+            optimiser.step()
+    assert len(fused) == 2
+
+
+def test_nets_in_turn_and_of_other_shapes(fused: list[int]) -> None:
+    nets = [nn.Linear(3, 2), nn.Linear(2, 3)]
+    optimisers = [torch.optim.Adam(net.parameters(), 0.1) for net in nets]
+    for _ in range(3):
+        for net, optimiser in zip(nets, optimisers, strict=True):
+            net(torch.ones(4, net.in_features)).sum().backward()
+            optimiser.step()
+    assert len(fused) == 6
+    nets[0].weight.data = torch.ones(3, 2)  # as many numbers, in another form
+    nets[0].weight.grad = torch.ones(3, 2)
+    with pytest.raises(RuntimeError):
+        optimisers[0].step()
+    assert len(fused) == 6
 
 
 def test_a_backward_pass_over_weights_that_have_moved_is_torchs_error(fused: list[int]) -> None:

@@ -80,6 +80,132 @@ def test_same_training(net: MobileNetV3, layouts: list[bool]) -> None:
     torch.testing.assert_close(*means, rtol=1e-3, atol=1e-4)
 
 
+@pytest.fixture
+def norms(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Grows with each call of a normalisation of its own; what is folded makes none."""
+    found: list[bool] = []
+    original = nn.BatchNorm2d.forward
+
+    def noted(self: nn.BatchNorm2d, input: Tensor) -> Tensor:
+        found.append(self.training)
+        return original(self, input)
+
+    monkeypatch.setattr(nn.BatchNorm2d, "forward", noted)
+    return found
+
+
+def _learnt(net: MobileNetV3) -> MobileNetV3:
+    """With statistics and normalisations as after a training."""
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            assert part.running_mean is not None and part.running_var is not None
+            nn.init.normal_(part.running_mean)
+            nn.init.uniform_(part.running_var, 0.5, 2)
+            nn.init.uniform_(part.weight, 0.5, 2)
+            nn.init.normal_(part.bias)
+    return net.eval()
+
+
+@pytest.mark.parametrize(("items", "side"), [(4, 28), (1, 32), (3, 65), (2, 128)])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_predictions_have_their_normalisations_folded(
+    net: MobileNetV3, norms: list[bool], items: int, side: int, mode: Any
+) -> None:
+    _learnt(net)
+    images = torch.rand(items, 3, side, side)
+    before = images.clone()
+    with mode():
+        ours = net(images)
+        assert not norms
+        torchs = _by_torch(net, images)
+    torch.testing.assert_close(ours, torchs, rtol=1e-3, atol=1e-4)
+    assert ours.is_contiguous() and torch.equal(images, before)
+    net(images)
+    assert len(norms) == 2 * 34  # with gradients, as ever
+
+
+def test_normalisations_by_the_batch_are_not_folded(net: MobileNetV3, norms: list[bool]) -> None:
+    images = torch.rand(8, 3, 32, 32)
+    with torch.no_grad():
+        net.train()(images)
+        assert norms == [True] * 34
+        assert net.features[0][1].num_batches_tracked == 1  # type: ignore[index]
+        net.eval()
+        net.features[0][1].train()  # type: ignore[index]
+        net(images)
+        assert norms == [True] * 35
+
+
+def _no_statistics(net: MobileNetV3) -> None:
+    width = net.features[0][0].out_channels  # type: ignore[index]
+    net.features[0][1] = nn.BatchNorm2d(width, track_running_stats=False)  # type: ignore[index]
+
+
+def _no_weights(net: MobileNetV3) -> None:
+    net.features[0][1] = nn.BatchNorm2d(net.features[0][0].out_channels, affine=False)  # type: ignore[index]
+
+
+def _convolution_with_a_bias(net: MobileNetV3) -> None:
+    net.features[0][0] = nn.Conv2d(3, 16, 3, 2, 1, padding_mode="reflect")  # type: ignore[index]
+
+
+def _one_part_more(net: MobileNetV3) -> None:
+    net.features[0].append(nn.Dropout())  # type: ignore[operator]
+
+
+def _weights_made_of_others(net: MobileNetV3) -> None:
+    nn.utils.parametrizations.weight_norm(net.features[0][0])  # type: ignore[index]
+
+
+def _another_activation(net: MobileNetV3) -> None:
+    net.features[1].block[0][2] = nn.GELU()  # type: ignore[index,union-attr]
+
+
+def _numbers_that_are_none(net: MobileNetV3) -> None:
+    net.features[2].block[0][1].running_var.fill_(-1)  # type: ignore[index,union-attr]
+
+
+def _block_without_content(net: MobileNetV3) -> None:
+    net.features[3].block = nn.Sequential()
+
+
+CHANGES = (
+    _no_statistics,
+    _no_weights,
+    _convolution_with_a_bias,
+    _one_part_more,
+    _weights_made_of_others,
+    _another_activation,
+    _numbers_that_are_none,
+    _block_without_content,
+)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_predictions_of_nets_that_were_changed(net: MobileNetV3, change: Any) -> None:
+    change(_learnt(net))
+    images = torch.rand(3, 3, 64, 64)
+    with torch.no_grad():
+        ours, torchs = net.eval()(images), _by_torch(net, images)
+    torch.testing.assert_close(ours, torchs, rtol=1e-3, atol=1e-4, equal_nan=True)
+
+
+def test_weights_that_are_changed_in_any_way_are_the_next_prediction(net: MobileNetV3) -> None:
+    _learnt(net)
+    images = torch.rand(3, 3, 64, 64)
+    with torch.no_grad():
+        net(images)
+        net.features[0][0].weight.data.mul_(3)  # type: ignore[index]
+        net.features[1].block[0][1].running_mean.data.add_(1)  # type: ignore[index,union-attr]
+        torch.testing.assert_close(net(images), _by_torch(net, images), rtol=1e-3, atol=1e-4)
+
+
+def test_a_part_that_holds_the_net_is_no_endless_walk(net: MobileNetV3) -> None:
+    net.features[0].whole = net.features[0]
+    with pytest.raises((RecursionError, TypeError)):
+        net.eval()(torch.rand(2, 3, 64, 64))
+
+
 class Flat(nn.Module):
     """A part as a student may write it: ``view`` takes no other layout."""
 
