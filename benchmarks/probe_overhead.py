@@ -3,7 +3,7 @@
 ``python -m benchmarks.probe_overhead``. Three processes train the same loops by turns, all with the variables of a
 kernel, so with one thread each: one unwatched, one whose probe only observes, one with the probe as in a run, which
 remembers items as well. They take turns after every epoch, and neighbours give a ratio: what else a machine does
-changes from second to second, and falls on all of them. Then three new processes do the same again.
+changes from second to second, and falls on all of them. Then new processes do the same again, five times in all.
 """
 
 import os
@@ -19,7 +19,7 @@ from statistics import median
 from grader.execute import environment
 from grader.execute.sparing import REMEMBER_BYTES
 
-TRIES = 3
+TRIES = 5
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = {
     "species_rows": "1 species, rows of a table",
@@ -73,8 +73,8 @@ def measure(each_s: float = 40.0, tries: int = TRIES) -> dict[str, Overhead]:
         for _ in range(tries):
             arms = [Arm(), Arm(folder, "0"), Arm(folder, str(REMEMBER_BYTES))]
             try:
-                for name, found in rounds.items():
-                    found += _compare(arms, name, each_s / tries)
+                for name, taken in rounds.items():
+                    taken += _compare(arms, name, each_s / tries)
             finally:
                 for arm in arms:
                     arm.close()
