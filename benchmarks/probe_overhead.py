@@ -74,7 +74,7 @@ def measure(each_s: float = 40.0, tries: int = TRIES) -> dict[str, Overhead]:
             arms = [Arm(), Arm(folder, "0"), Arm(folder, str(REMEMBER_BYTES))]
             try:
                 for name, taken in rounds.items():
-                    taken += _compare(arms, name, each_s / tries)
+                    taken.extend(_compare(arms, name, each_s / tries))
             finally:
                 for arm in arms:
                     arm.close()
