@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from operator import is_
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.autograd.graph import increment_version
@@ -58,36 +58,39 @@ def _usual(lists: tuple[Any, ...], settings: dict[str, Any]) -> bool:
         return False
     if len(set(map(id, weights))) < len(weights) or not all_plain([*weights, *gradients]):
         return False
-    state = [*means, *squares, *steps]
-    if not KNOWN.are(state) and not KNOWN.take(state, means, squares, steps):
-        return False
-    return all(
+    shapes = _shapes(means, squares, steps)
+    return shapes is not None and all(
         weight.shape == shape and gradient.shape == shape
-        for weight, gradient, shape in zip(weights, gradients, KNOWN.shapes, strict=True)
+        for weight, gradient, shape in zip(weights, gradients, shapes, strict=True)
     )
 
 
-class _Known:
-    """Averages and counters as an optimiser keeps them from step to step: looked into once, then known again. Those of
-    the latest step."""
+class _Known(NamedTuple):
+    """Averages and counters as an optimiser keeps them from step to step, and where their numbers lie: looked into
+    once, then known again."""
 
-    def __init__(self) -> None:
-        self._state: list[Any] = []
-        self.shapes: list[torch.Size] = []
-
-    def are(self, state: list[Any]) -> bool:
-        """Whether they are the tensors that were looked into last."""
-        return len(state) == len(self._state) and all(map(is_, state, self._state))
-
-    def take(self, state: list[Any], means: list[Any], squares: list[Any], steps: list[Any]) -> bool:
-        """Look into them; whether they are plain numbers that belong together."""
-        if not all_plain(state) or len(set(map(id, steps))) < len(steps):
-            return False
-        shapes = [mean.shape for mean in means]
-        if shapes != [square.shape for square in squares] or any(step.numel() != 1 for step in steps):
-            return False
-        self._state, self.shapes = state, shapes
-        return True
+    state: list[Any]
+    places: list[tuple[int, int]]
+    shapes: list[torch.Size]
 
 
-KNOWN = _Known()
+LATEST = [_Known([], [], [])]
+
+
+def _shapes(means: list[Any], squares: list[Any], steps: list[Any]) -> list[torch.Size] | None:
+    """Those of both averages, if these and the counters are plain numbers that belong together."""
+    state = [*means, *squares, *steps]
+    known = LATEST[0]
+    if len(state) == len(known.state) and all(map(is_, state, known.state)) and _places(state) == known.places:
+        return known.shapes
+    if not all_plain(state) or len(set(map(id, steps))) < len(steps):
+        return None
+    shapes = [mean.shape for mean in means]
+    if shapes != [square.shape for square in squares] or any(step.numel() != 1 for step in steps):
+        return None
+    LATEST[0] = _Known(state, _places(state), shapes)
+    return shapes
+
+
+def _places(state: list[Any]) -> list[tuple[int, int]]:
+    return [(value.data_ptr(), value.numel()) for value in state]

@@ -36,7 +36,8 @@ def _quick(original: Callable[..., Tensor], folded: Folded) -> Callable[..., Ten
     @functools.wraps(original)
     def _forward_impl(self: Any, x: Tensor) -> Tensor:
         if undisturbed() and channels_first(x) and _as_built(self):
-            x = _features(self, x) if torch.is_grad_enabled() else _predicted(self, x, folded)
+            predicts = not torch.is_grad_enabled() and folded.holds()
+            x = _predicted(self, x, folded) if predicts else _features(self, x)
             return self.classifier(torch.flatten(self.avgpool(x), 1))  # type: ignore[no-any-return]
         return original(self, x)
 

@@ -22,12 +22,20 @@ IN_PLACE: dict[type, Callable[[Tensor], Tensor]] = {
 }
 
 
+KINDS: tuple[Any, ...] = (nn.Conv2d, nn.BatchNorm2d, *IN_PLACE)
+
+
 class Folded:
     """Goes through parts of the net. ``module``: torchvision's of ``MobileNetV3``."""
 
     def __init__(self, module: ModuleType) -> None:
         self._block = getattr(module, "InvertedResidual", None)
         self._layer = getattr(module, "Conv2dNormActivation", None)
+        self._methods = [(kind, kind.forward) for kind in (*KINDS, self._block, self._layer) if kind is not None]
+
+    def holds(self) -> bool:
+        """Whether no code has given one of the classes another method since."""
+        return all(kind.forward is method for kind, method in self._methods)
 
     def takes(self, part: Any) -> bool:
         """Whether it is a convolution with its normalisation, and can be folded."""

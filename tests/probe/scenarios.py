@@ -258,6 +258,25 @@ def steps_by_hand():
 
 
 @scenario
+def a_single_layer():
+    model, criterion = nn.Linear(5, 3), nn.CrossEntropyLoss()
+    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    for a, b in loaders()[0]:
+        optimiser.zero_grad()
+        criterion(model(a), b).backward()
+        optimiser.step()
+
+
+@scenario
+def a_single_layer_by_hand():
+    model, criterion = nn.Linear(5, 3), nn.CrossEntropyLoss()
+    for a, b in loaders()[0]:
+        model.zero_grad()
+        criterion(model(a), b).backward()
+        move(model)
+
+
+@scenario
 def steps_by_hand_from_handed_out_gradients():
     def update(model, loss):
         gradients = torch.autograd.grad(loss, list(model.parameters()))

@@ -119,6 +119,19 @@ def test_a_state_that_is_bound_anew_in_the_middle(fused: list[int], name: str) -
     assert len(fused) == 2
 
 
+@pytest.mark.parametrize("numbers", [torch.empty(0), torch.zeros(1).expand(3, 2), torch.zeros(2, 3).t()])
+def test_numbers_of_a_state_that_are_put_elsewhere(fused: list[int], numbers: Tensor) -> None:
+    weight = torch.ones(3, 2, requires_grad=True)
+    optimiser = torch.optim.Adam([weight], 0.1)
+    for _ in range(2):
+        weight.grad = torch.ones(3, 2)
+        optimiser.step()
+    optimiser.state[weight]["exp_avg"].data = numbers
+    with suppress(RuntimeError):
+        optimiser.step()
+    assert len(fused) == 2
+
+
 def test_a_net_that_is_converted_in_the_middle(fused: list[int]) -> None:
     net = nn.Linear(3, 2)
     optimiser = torch.optim.Adam(net.parameters(), 0.1)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.models import MobileNetV3, mobilenet_v3_small
+from torchvision.models.mobilenetv3 import InvertedResidual
 
 from grader.probe import channels, convolutions, shims
 
@@ -82,15 +83,15 @@ def test_same_training(net: MobileNetV3, layouts: list[bool]) -> None:
 
 @pytest.fixture
 def norms(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Grows with each call of a normalisation of its own; what is folded makes none."""
+    """Whether it goes by the batch, for each call of a normalisation of its own; what is folded makes none."""
     found: list[bool] = []
-    original = nn.BatchNorm2d.forward
+    original = nn.functional.batch_norm
 
-    def noted(self: nn.BatchNorm2d, input: Tensor) -> Tensor:
-        found.append(self.training)
-        return original(self, input)
+    def noted(*args: Any, **kwargs: Any) -> Tensor:
+        found.append(bool(args[5]))
+        return original(*args, **kwargs)
 
-    monkeypatch.setattr(nn.BatchNorm2d, "forward", noted)
+    monkeypatch.setattr(nn.functional, "batch_norm", noted)
     return found
 
 
@@ -198,6 +199,15 @@ def test_weights_that_are_changed_in_any_way_are_the_next_prediction(net: Mobile
         net.features[0][0].weight.data.mul_(3)  # type: ignore[index]
         net.features[1].block[0][1].running_mean.data.add_(1)  # type: ignore[index,union-attr]
         torch.testing.assert_close(net(images), _by_torch(net, images), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.BatchNorm2d, nn.Hardswish, InvertedResidual])
+def test_methods_that_were_given_to_a_class(net: MobileNetV3, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = kind.forward
+    monkeypatch.setattr(kind, "forward", lambda self, images: original(self, images) * 2)
+    images = torch.rand(3, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(_learnt(net)(images), _by_torch(net, images), rtol=1e-3, atol=1e-4)
 
 
 def test_a_part_that_holds_the_net_is_no_endless_walk(net: MobileNetV3) -> None:

@@ -379,3 +379,10 @@ def test_a_net_of_several_inputs_is_traced(seen):
     assert architecture.trace_error is None
     assert architecture.output_shape == [8, 3]
     assert [o.name for o in architecture.operations].count("addmm") == 2
+
+
+@pytest.mark.parametrize("name", ["a_single_layer", "a_single_layer_by_hand"])
+def test_a_net_of_a_single_layer(seen, name):
+    claims = seen["claims"][name]
+    assert claims.marked.steps == claims.marked.backwards == 10
+    assert [(loss.kind, loss.calls) for loss in claims.losses if loss.phase == "train"] == [("cross_entropy", 10)]
