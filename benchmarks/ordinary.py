@@ -65,9 +65,8 @@ def prepare(bench: Bench, name: str = "ordinary", *, whole: bool = False) -> Pla
         _link(digits, students / member.name / "data")
     _link(digits, students / "data")
     environment = {name: value for name, value in os.environ.items() if name not in THREAD_COUNTS}
-    threads = (
-        dict.fromkeys(THREAD_COUNTS, "1") if bench.quick else {}
-    )  # on a busy machine two take minutes for seconds' work
+    # on a busy machine two threads take minutes for seconds' work
+    threads = dict.fromkeys(THREAD_COUNTS, "1") if bench.quick else {}
     return Place(students, {**environment, **threads, "PYTHONPATH": str(packages)})
 
 

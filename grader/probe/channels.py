@@ -37,33 +37,24 @@ def _quick(original: Callable[..., Tensor], folded: Folded) -> Callable[..., Ten
     def _forward_impl(self: Any, x: Tensor) -> Tensor:
         if undisturbed() and channels_first(x) and _as_built(self):
             predicts = not torch.is_grad_enabled() and folded.holds()
-            x = _predicted(self, x, folded) if predicts else _features(self, x)
+            x = _features(self, x, folded if predicts else None)
             return self.classifier(torch.flatten(self.avgpool(x), 1))  # type: ignore[no-any-return]
         return original(self, x)
 
     return _forward_impl
 
 
-def _features(net: Any, x: Tensor) -> Tensor:
+def _features(net: Any, x: Tensor, folded: Folded | None) -> Tensor:
+    """``folded``: goes through the parts without gradients; None with them."""
     first, *rest = net.features
-    first, *own = _parts(first)
-    x = Turned.apply(first(x))
-    for part in [*own, *rest]:
-        x = part(x)
-    return x
-
-
-def _predicted(net: Any, x: Tensor, folded: Folded) -> Tensor:
-    """The same without gradients."""
-    first, *rest = net.features
-    if folded.takes(first):
+    if folded is not None and folded.takes(first):
         x = folded(first, x.contiguous(memory_format=torch.channels_last))
     else:
         first, *own = _parts(first)
         x = Turned.apply(first(x))
         rest = [*own, *rest]
     for part in rest:
-        x = folded(part, x)
+        x = part(x) if folded is None else folded(part, x)
     return x
 
 

@@ -20,8 +20,6 @@ IN_PLACE: dict[type, Callable[[Tensor], Tensor]] = {
     nn.ReLU: torch.relu_,
     nn.Hardswish: functools.partial(functional.hardswish, inplace=True),
 }
-
-
 KINDS: tuple[Any, ...] = (nn.Conv2d, nn.BatchNorm2d, *IN_PLACE)
 
 

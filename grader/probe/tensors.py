@@ -94,19 +94,8 @@ def plain(value: Any) -> bool:
 
 
 def all_plain(values: Iterable[Any]) -> bool:
-    """Whether all of them are, and none was made in inference mode; in one loop, since an optimiser asks it at every
-    step of every weight."""
-    for value in values:
-        if not (
-            type(value) in USUAL
-            and value.dtype is FLOAT
-            and value.is_cpu
-            and value.layout is STRIDED
-            and value.is_contiguous()
-            and not value.is_inference()
-        ):
-            return False
-    return True
+    """Whether all of them are, and none was made in inference mode."""
+    return all(plain(value) and not value.is_inference() for value in values)
 
 
 def channels_first(value: Any) -> bool:
