@@ -32,14 +32,13 @@ def main(report: str, *command: str) -> None:
     peak: list[tuple[float, str]] = []
     forks = 0.0
     seen = {process.pid}
-    while process.poll() is None:
+    while not ended(process):
         outside = outside_sandboxes()
         parts = memory(outside)
         own = [part for part in parts if FORK_SERVER not in part[1]]
         peak = max(peak, own, key=total)
         forks = max(forks, total(parts) - total(own))
         seen |= {p.pid for p in outside}
-        time.sleep(STEP_S)
     deadline = time.monotonic() + PATIENCE_S
     while (left := others()) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -53,6 +52,15 @@ def main(report: str, *command: str) -> None:
         "mounts": sorted(mounts(Path(report).parent) - before),
     }
     Path(report).write_text(json.dumps(document))
+
+
+def ended(process: "subprocess.Popen[bytes]") -> bool:
+    """Wait for the next look, or until the command has ended, so that its time is not rounded up to a step."""
+    try:
+        process.wait(timeout=STEP_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def mounts(folder: Path) -> set[str]:
