@@ -7,37 +7,60 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.autograd.graph import increment_version
 from torch.optim import adam, adamw
 
-from .tensors import all_plain
+from .tensors import SHAPE, all_plain
 
 LISTS = 6  # weights, gradients, both averages, the largest averages, steps
+ODD = ("capturable", "differentiable", "has_complex", "amsgrad")
 FLAGS = ("amsgrad", "maximize", "decoupled_weight_decay")
 NUMBERS = ("lr", "beta1", "beta2", "weight_decay", "eps")
+FLAG, NUMBER = frozenset({bool}), frozenset({int, float})
 Step = Callable[..., None]
 
 
 def install() -> None:
     """From now on Adam and AdamW take torch's fused way where they would go through the weights one by one."""
-    _replace(adam, "_single_tensor_adam", "_fused_adam")
-    _replace(adamw, "_single_tensor_adamw", "_fused_adamw")
+    _replace(adam, "_single_tensor_adam", decoupled=False)
+    _replace(adamw, "_single_tensor_adamw", decoupled=True)
 
 
-def _replace(module: ModuleType, name: str, fused: str) -> None:
-    if hasattr(module, name) and hasattr(module, fused) and hasattr(torch, "_fused_adam_"):
-        setattr(module, name, _quick(getattr(module, name), getattr(module, fused)))
+def _replace(module: ModuleType, name: str, *, decoupled: bool) -> None:
+    if hasattr(module, name) and hasattr(torch, "_fused_adam_") and hasattr(torch, "_fused_adamw_"):
+        setattr(module, name, _quick(getattr(module, name), decoupled=decoupled))
 
 
-def _quick(original: Step, fused: Step) -> Step:
+def _quick(original: Step, *, decoupled: bool) -> Step:
+    """``decoupled``: how weights decay where the settings do not say it."""
+
     @functools.wraps(original)
     def step(*lists: Any, **settings: Any) -> None:
         if not _usual(lists, settings):
             original(*lists, **settings)
             return
-        fused(*lists, **settings)
-        changed = [value for values in (lists[0], *lists[2:LISTS]) for value in values]
-        increment_version(changed)  # the fused way forgets that a graph may need the former values
+        weights, gradients, means, squares, largest, steps = lists[:LISTS]
+        fused = torch._fused_adamw_ if settings.get("decoupled_weight_decay", decoupled) else torch._fused_adam_
+        torch._foreach_add_(steps, 1)
+        fused(
+            weights,
+            gradients,
+            means,
+            squares,
+            largest,
+            steps,
+            amsgrad=False,
+            lr=settings["lr"],
+            beta1=settings["beta1"],
+            beta2=settings["beta2"],
+            weight_decay=settings["weight_decay"],
+            eps=settings["eps"],
+            maximize=settings["maximize"],
+            grad_scale=None,
+            found_inf=None,
+        )
+        increment_version([*weights, *means, *squares])  # the fused way forgets that a graph may need the former values
 
     return step
 
@@ -45,52 +68,52 @@ def _quick(original: Step, fused: Step) -> Step:
 def _usual(lists: tuple[Any, ...], settings: dict[str, Any]) -> bool:
     """Whether all are plain numbers, and weights, gradients and averages belong together: the fused way does not check
     it, and reads and writes where it must not."""
-    if len(lists) < LISTS or torch.is_grad_enabled() or torch.compiler.is_compiling():
+    if len(lists) != LISTS or torch.is_grad_enabled() or torch.compiler.is_compiling():
         return False
-    if any(settings.get(name) for name in ("capturable", "differentiable", "has_complex", "amsgrad")):
+    get = settings.get
+    if get("grad_scale") is not None or get("found_inf") is not None or any(map(get, ODD)):
         return False
-    if any(type(settings.get(name, False)) is not bool for name in FLAGS):
+    if not FLAG.issuperset([type(get(name, False)) for name in FLAGS]):
         return False
-    if any(type(settings.get(name, 0.0)) not in (int, float) for name in NUMBERS):
+    if not NUMBER.issuperset([type(get(name)) for name in NUMBERS]):
         return False
-    weights, gradients, means, squares, largest, steps = lists[:LISTS]
-    if largest or len({len(values) for values in (weights, gradients, means, squares, steps)}) > 1:
+    weights, gradients, means, squares, largest, steps = lists
+    count = len(weights)
+    if largest or not count == len(gradients) == len(means) == len(squares) == len(steps) > 0:
         return False
-    if len(set(map(id, weights))) < len(weights) or not all_plain([*weights, *gradients]):
-        return False
-    shapes = _shapes(means, squares, steps)
-    return shapes is not None and all(
-        weight.shape == shape and gradient.shape == shape
-        for weight, gradient, shape in zip(weights, gradients, shapes, strict=True)
-    )
+    return all_plain(gradients) and _shapes(weights, means, squares, steps) == list(map(SHAPE, gradients))
 
 
 class _Known(NamedTuple):
-    """Averages and counters as an optimiser keeps them from step to step, and where their numbers lie: looked into
-    once, then known again."""
+    """Weights, averages and counters as an optimiser keeps them from step to step, and where their numbers lie: looked
+    into once, then known again."""
 
     state: list[Any]
-    places: list[tuple[int, int]]
+    places: list[int]
+    sizes: list[int]
     shapes: list[torch.Size]
 
 
-LATEST = [_Known([], [], [])]
+LATEST = [_Known([], [], [], [])]
 
 
-def _shapes(means: list[Any], squares: list[Any], steps: list[Any]) -> list[torch.Size] | None:
-    """Those of both averages, if these and the counters are plain numbers that belong together."""
-    state = [*means, *squares, *steps]
+def _shapes(weights: list[Any], means: list[Any], squares: list[Any], steps: list[Any]) -> list[torch.Size] | None:
+    """Those of the weights, if these, both averages and the counters are plain numbers that belong together."""
+    state = [*weights, *means, *squares, *steps]
     known = LATEST[0]
-    if len(state) == len(known.state) and all(map(is_, state, known.state)) and _places(state) == known.places:
+    if (
+        len(state) == len(known.state)
+        and all(map(is_, state, known.state))
+        and list(map(Tensor.data_ptr, state)) == known.places
+        and list(map(Tensor.numel, state)) == known.sizes
+        and all(map(Tensor.is_contiguous, weights))
+        and list(map(SHAPE, weights)) == known.shapes
+    ):
         return known.shapes
-    if not all_plain(state) or len(set(map(id, steps))) < len(steps):
+    if not all_plain(state) or len(set(map(id, weights))) < len(weights) or len(set(map(id, steps))) < len(steps):
         return None
-    shapes = [mean.shape for mean in means]
-    if shapes != [square.shape for square in squares] or any(step.numel() != 1 for step in steps):
+    shapes = list(map(SHAPE, weights))
+    if not shapes == list(map(SHAPE, means)) == list(map(SHAPE, squares)) or any(step.numel() != 1 for step in steps):
         return None
-    LATEST[0] = _Known(state, _places(state), shapes)
+    LATEST[0] = _Known(state, list(map(Tensor.data_ptr, state)), list(map(Tensor.numel, state)), shapes)
     return shapes
-
-
-def _places(state: list[Any]) -> list[tuple[int, int]]:
-    return [(value.data_ptr(), value.numel()) for value in state]

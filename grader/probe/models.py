@@ -2,7 +2,6 @@
 
 import gc
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ MAX_PASSES = 560
 MAX_EVALUATIONS = 8
 OWN = 0.5  # share of the judged rows that were trained on, from which they count as training data
 CALL_ROWS = 8
+UNKNOWN = object()
 
 
 class Evaluation:
@@ -95,13 +95,15 @@ class LossCall:
     target: Tensor
     value: Tensor
     reduction: str
+    _number: Any = UNKNOWN
 
-    @cached_property
+    @property
     def number(self) -> float | None:
-        """Its mean, or None if that is not finite."""
-        if self.value.numel() == 1:
-            return finite(self.value)
-        return finite(self.value.float().mean()) if self.value.numel() else None
+        """Its mean, or None if that is not finite; looked at once, and not before it is asked for."""
+        if self._number is UNKNOWN:
+            value = self.value if self.value.numel() == 1 else self.value.float().mean()
+            self._number = finite(value)  # of no numbers the mean is none
+        return self._number  # type: ignore[no-any-return]
 
 
 class ModelRecord:
@@ -207,7 +209,9 @@ class ModelRecord:
         key = data_key(forward)
         if key not in self.evaluations and len(self.evaluations) >= MAX_EVALUATIONS:
             return None
-        evaluation = self.evaluations.setdefault(key, Evaluation())
+        evaluation = self.evaluations.get(key)
+        if evaluation is None:
+            evaluation = self.evaluations[key] = Evaluation()
         if evaluation.last_pass is not self._open:
             evaluation.last_pass = self._open
             evaluation.passes += 1

@@ -110,5 +110,9 @@ def meant_for_training(state: Any, episode: Episode) -> list[Forward]:
 
 def closure_of(args: Any, kwargs: Any) -> Any:
     """The function that computes the loss anew, if the step was given one."""
-    given = kwargs.get("closure") if kwargs else None
-    return given or next((a for a in args if callable(a) and not isinstance(a, torch.optim.Optimizer)), None)
+    if kwargs and kwargs.get("closure"):
+        return kwargs["closure"]
+    for value in args:
+        if callable(value) and not isinstance(value, torch.optim.Optimizer):
+            return value
+    return None

@@ -155,16 +155,16 @@ def _observed_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _outermost(module: nn.Module, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """A call of a module that is not made by another one."""
-    module = inner(module)
-    held = STATE.shortening.hold(module)
+    module, shortening = inner(module), STATE.shortening
+    held = shortening.hold(module) if shortening.coast else []
     STATE.depth = 1
     try:
-        with STATE.shortening.looking(module, args, kwargs):
+        with shortening.looking(module, args, kwargs):
             outputs = original(*args, **kwargs)
     finally:
         STATE.depth = 0
         if held:
-            STATE.shortening.put_back(held)
+            shortening.put_back(held)
     if id(module) in STATE.models or next(module.parameters(), None) is not None:
         _note_forward(module, args, kwargs, outputs)
     return outputs
@@ -191,7 +191,7 @@ def _note_forward(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> No
         targets,
         STATE.cell,
     )
-    if STATE.shortening.mutes(forward):
+    if STATE.shortening.coast and STATE.shortening.mutes(forward):
         return
     _look_for_update(record)
     if forward.gradients and output.requires_grad:
@@ -307,7 +307,7 @@ def _note_backward(tensors: Any) -> None:
 def _observed_zero(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def zero_grad(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not STATE.quiet and not STATE.shortening.mutes_zero(self):
+        if not STATE.quiet and not (STATE.shortening.coast and STATE.shortening.mutes_zero(self)):
             if STATE.last_episode is not None:
                 STATE.last_episode.counts["zero_grads"] += 1
             else:
@@ -322,7 +322,7 @@ def _observed_zero(original: Callable[..., Any]) -> Callable[..., Any]:
 @_harmless
 def _before_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
     closure = closure_of(args, kwargs)
-    if STATE.shortening.freezes(optimiser, closure=closure is not None):
+    if STATE.shortening.coast and STATE.shortening.freezes(optimiser, closure=closure is not None):
         return
     episode = episode_of(STATE, optimiser)
     if episode is None:
@@ -336,7 +336,8 @@ def _before_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> No
 
 @_harmless
 def _after_step(optimiser: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-    episode = None if STATE.shortening.thaws() else episode_of(STATE, optimiser)
+    thawed = STATE.shortening.coast and STATE.shortening.thaws()
+    episode = None if thawed else episode_of(STATE, optimiser)
     if episode is None:
         return
     backed = [f for f in STATE.pending if f.backed]

@@ -1,6 +1,7 @@
 """Small helpers about tensors that must never disturb the student's run."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 USUAL = (Tensor, nn.Parameter)
 FLOAT, STRIDED = torch.float32, torch.strided  # looked up in torch, each takes as long as a test of a tensor
+KINDS, FLOATS, STRIDEDS = frozenset(USUAL), frozenset({FLOAT}), frozenset({STRIDED})
+SHAPE, DTYPE, LAYOUT, IS_CPU = map(attrgetter, ("shape", "dtype", "layout", "is_cpu"))
 
 
 def finite(value: Any) -> float | None:
@@ -28,6 +31,8 @@ def first_tensor(value: Any) -> Tensor | None:
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (tuple, list)):
+        if value and isinstance(value[0], Tensor):
+            return value[0]
         return next((item for item in value if isinstance(item, Tensor)), None)
     return None
 
@@ -93,9 +98,17 @@ def plain(value: Any) -> bool:
     )
 
 
-def all_plain(values: Iterable[Any]) -> bool:
-    """Whether all of them are, and none was made in inference mode."""
-    return all(plain(value) and not value.is_inference() for value in values)
+def all_plain(values: Sequence[Any]) -> bool:
+    """Whether all of them are :func:`plain`, and none was made in inference mode; asked of all at once, which takes
+    half as long."""
+    return (
+        KINDS.issuperset(map(type, values))
+        and FLOATS.issuperset(map(DTYPE, values))
+        and all(map(IS_CPU, values))
+        and STRIDEDS.issuperset(map(LAYOUT, values))
+        and all(map(Tensor.is_contiguous, values))
+        and not any(map(Tensor.is_inference, values))
+    )
 
 
 def channels_first(value: Any) -> bool:

@@ -19,13 +19,11 @@ Maker = Callable[[list[Tensor]], torch.optim.Optimizer]
 def fused(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Installs the quick way for one test; grows by one with each step that takes it."""
     steps: list[int] = []
-    for module, single, name in (
-        (torch_adam, "_single_tensor_adam", "_fused_adam"),
-        (torch_adamw, "_single_tensor_adamw", "_fused_adamw"),
-    ):
+    for module, single in ((torch_adam, "_single_tensor_adam"), (torch_adamw, "_single_tensor_adamw")):
         if hasattr(module, single):
             monkeypatch.setattr(module, single, getattr(module, single))
-            monkeypatch.setattr(module, name, _counted(getattr(module, name), steps))
+    for name in ("_fused_adam_", "_fused_adamw_"):
+        monkeypatch.setattr(torch, name, _counted(getattr(torch, name), steps))
     adam.install()
     return steps
 
