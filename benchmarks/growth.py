@@ -13,9 +13,9 @@ SIZES, QUICK_SIZES = (10, 50, 200), (2, 4)
 TIMES, QUICK_TIMES = 5, 1  # a stored class is marked in seconds, so that a single run says little
 ABOUT = (
     "each: seconds of the command by the number of submissions, its start included; for stored ones the quickest of "
-    "five runs, and memory from another, as looking at it takes time. further: seconds for each submission beyond "
-    "those of the row above. memory: the most that the grader's own processes took together, those in sandboxes not "
-    "counted."
+    "five runs, and memory from another, as looking at it takes time; tiny ones are run once, with that look. "
+    "further: seconds for each submission beyond those of the row above. memory: the most that the grader's own "
+    "processes took together, those in sandboxes not counted."
 )
 
 

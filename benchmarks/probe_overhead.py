@@ -2,10 +2,12 @@
 
 ``python -m benchmarks.probe_overhead``. Three processes train the same loops by turns, all with the variables of a
 kernel, so with one thread each: one unwatched, one whose probe only observes, one with the probe as in a run, which
-remembers items as well. They take turns after every epoch, and neighbours give a ratio: what else a machine does
-changes from second to second, and falls on all of them. Then new processes do the same again, five times in all.
+remembers items, counts work, and asks before each epoch whether the training may end, at a level that none reaches.
+They take turns after every epoch, and neighbours give a ratio: what else a machine does changes from second to second,
+and falls on all of them. Then new processes do the same again, five times in all.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,10 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from grader import tasks
 from grader.execute import environment
-from grader.execute.sparing import REMEMBER_BYTES
+from grader.execute.sparing import Sparing
+from grader.types import TaskId
 
 TRIES = 5
+OBSERVED = Sparing(remember_bytes=0)
+NEVER = 1e9  # seconds of a budget that is not spent
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = {
     "species_rows": "1 species, rows of a table",
@@ -29,6 +35,7 @@ TEXT = {
     "digits_mobilenet": "3 digits, mobilenet_v3_small",
     "ellipse_cnn": "4 ellipse, small CNN",
 }
+TASK = dict(zip("1234", TaskId, strict=True))  # by how the text begins
 
 
 @dataclass(frozen=True)
@@ -70,15 +77,28 @@ def measure(each_s: float = 40.0, tries: int = TRIES) -> dict[str, Overhead]:
     rounds: dict[str, list[Sequence[float]]] = {name: [] for name in TEXT}
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "grader" / "probe", Path(folder) / "grader_probe")
-        for _ in range(tries):
-            arms = [Arm(), Arm(folder, "0"), Arm(folder, str(REMEMBER_BYTES))]
+        for name in list(rounds) * tries:
+            task = TASK[TEXT[name][0]]
+            arms = [Arm(), Arm(folder, _settings(task, OBSERVED)), Arm(folder, _settings(task, as_in_a_run(task)))]
             try:
-                for name, taken in rounds.items():
-                    taken.extend(_compare(arms, name, each_s / tries))
+                rounds[name].extend(_compare(arms, name, each_s / tries))
             finally:
                 for arm in arms:
                     arm.close()
     return {name: _overhead(found) for name, found in rounds.items()}
+
+
+def as_in_a_run(task: TaskId) -> Sparing:
+    """Everything that a run of this task asks of the probe, with a level that no training reaches."""
+    spec = tasks.get(task)
+    level, baseline = (2.0, 0.0) if spec.higher_is_better else (-1.0, 1.0)
+    spread = [] if spec.classes else [1.0] * spec.outputs
+    rule = {"metric": spec.metric, "level": level, "baseline": baseline, "outputs": spec.outputs, "spread": spread}
+    return Sparing(converged=rule, work=NEVER, budget_s=NEVER)
+
+
+def _settings(task: TaskId, sparing: Sparing) -> str:
+    return json.dumps({"task": str(task), "sparing": sparing.document()})
 
 
 def _compare(arms: Sequence[Arm], name: str, each_s: float) -> list[Sequence[float]]:

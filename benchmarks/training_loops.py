@@ -1,10 +1,11 @@
 """Training loops as students write them, one function for each; run in a process of its own, watched or not.
 
-``python -m benchmarks.training_loops [FOLDER BYTES]``: takes lines ``name epochs`` from its input, trains that long,
-and answers each with the processor seconds it took. FOLDER holds the probe as ``grader_probe``, which remembers so many
-BYTES of items; without it nobody watches.
+``python -m benchmarks.training_loops [FOLDER SETTINGS]``: takes lines ``name epochs`` from its input, trains that long,
+and answers each with the processor seconds it took. FOLDER holds the probe as ``grader_probe``, which is started with
+these SETTINGS (JSON); without it nobody watches.
 """
 
+import json
 import sys
 import tempfile
 import time
@@ -142,14 +143,13 @@ LOOPS: dict[str, Callable[[], Callable[[], None]]] = {
 }
 
 
-def watch(folder: str, remember: int = 0) -> None:
-    """Install the probe as a run does, with nothing cut short and nothing stood in for."""
+def watch(folder: str, settings: str) -> None:
+    """Install the probe as a run does."""
     sys.path.insert(0, folder)
     import grader_probe  # type: ignore[import-not-found]
 
-    out, sparing = tempfile.mkdtemp(), {"remember_bytes": remember}
-    places = dict.fromkeys(("work", "world", "heldout", "out"), out)
-    grader_probe.start({"task": "penguins-classification", "seed": 0, "threads": 1, "sparing": sparing, **places})
+    places = dict.fromkeys(("work", "world", "heldout", "out"), tempfile.mkdtemp())
+    grader_probe.start({"seed": 0, "threads": 1, **json.loads(settings), **places})
 
 
 def commands() -> Iterator[tuple[str, int]]:
@@ -163,7 +163,7 @@ def main() -> None:
     """Train what is asked for until the input ends."""
     torch.set_num_threads(1)
     if sys.argv[1:]:
-        watch(sys.argv[1], int(sys.argv[2]))
+        watch(sys.argv[1], sys.argv[2])
     torch.manual_seed(0)
     built: dict[str, Callable[[], None]] = {}
     for name, epochs in commands():

@@ -37,12 +37,14 @@ def _quick(original: Step, *, decoupled: bool) -> Step:
 
     @functools.wraps(original)
     def step(*lists: Any, **settings: Any) -> None:
-        if not _usual(lists, settings):
+        known = _usual(lists, settings)
+        if known is None:
             original(*lists, **settings)
             return
-        weights, gradients, means, squares, largest, steps = lists[:LISTS]
+        weights, gradients, means, squares, largest, steps = lists
         fused = torch._fused_adamw_ if settings.get("decoupled_weight_decay", decoupled) else torch._fused_adam_
-        torch._foreach_add_(steps, 1)
+        for counter in known.counters:
+            counter[()] += 1.0  # a tenth of the time that torch takes for it
         fused(
             weights,
             gradients,
@@ -60,60 +62,64 @@ def _quick(original: Step, *, decoupled: bool) -> Step:
             grad_scale=None,
             found_inf=None,
         )
-        increment_version([*weights, *means, *squares])  # the fused way forgets that a graph may need the former values
+        increment_version([*weights, *known.state])  # the fused way forgets that a graph may need the former values
 
     return step
 
 
-def _usual(lists: tuple[Any, ...], settings: dict[str, Any]) -> bool:
-    """Whether all are plain numbers, and weights, gradients and averages belong together: the fused way does not check
-    it, and reads and writes where it must not."""
+def _usual(lists: tuple[Any, ...], settings: dict[str, Any]) -> "_Known | None":
+    """Averages and counters, if all are plain numbers, and weights, gradients and averages belong together: the fused
+    way does not check it, and reads and writes where it must not."""
     if len(lists) != LISTS or torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return False
+        return None
     get = settings.get
     if get("grad_scale") is not None or get("found_inf") is not None or any(map(get, ODD)):
-        return False
+        return None
     if not FLAG.issuperset([type(get(name, False)) for name in FLAGS]):
-        return False
+        return None
     if not NUMBER.issuperset([type(get(name)) for name in NUMBERS]):
-        return False
+        return None
     weights, gradients, means, squares, largest, steps = lists
     count = len(weights)
     if largest or not count == len(gradients) == len(means) == len(squares) == len(steps) > 0:
-        return False
-    return all_plain(gradients) and _shapes(weights, means, squares, steps) == list(map(SHAPE, gradients))
+        return None
+    if len(set(map(id, weights))) < count or not all_plain([*weights, *gradients]):
+        return None
+    known = _known(means, squares, steps)
+    fits = known is not None and known.shapes == list(map(SHAPE, weights)) == list(map(SHAPE, gradients))
+    return known if fits else None
 
 
 class _Known(NamedTuple):
-    """Weights, averages and counters as an optimiser keeps them from step to step, and where their numbers lie: looked
-    into once, then known again."""
+    """Averages and counters as an optimiser keeps them from step to step, and where their numbers lie: looked into
+    once, then known again. ``shapes``: those of both averages; ``counters``: the numbers of the counters."""
 
     state: list[Any]
     places: list[int]
     sizes: list[int]
     shapes: list[torch.Size]
+    counters: list[Any]
 
 
-LATEST = [_Known([], [], [], [])]
+LATEST = [_Known([], [], [], [], [])]
 
 
-def _shapes(weights: list[Any], means: list[Any], squares: list[Any], steps: list[Any]) -> list[torch.Size] | None:
-    """Those of the weights, if these, both averages and the counters are plain numbers that belong together."""
-    state = [*weights, *means, *squares, *steps]
+def _known(means: list[Any], squares: list[Any], steps: list[Any]) -> _Known | None:
+    """These, if they are plain numbers that belong together."""
+    state = [*means, *squares, *steps]
     known = LATEST[0]
     if (
         len(state) == len(known.state)
         and all(map(is_, state, known.state))
         and list(map(Tensor.data_ptr, state)) == known.places
         and list(map(Tensor.numel, state)) == known.sizes
-        and all(map(Tensor.is_contiguous, weights))
-        and list(map(SHAPE, weights)) == known.shapes
     ):
-        return known.shapes
-    if not all_plain(state) or len(set(map(id, weights))) < len(weights) or len(set(map(id, steps))) < len(steps):
+        return known
+    if not all_plain(state) or len(set(map(id, steps))) < len(steps):
         return None
-    shapes = list(map(SHAPE, weights))
-    if not shapes == list(map(SHAPE, means)) == list(map(SHAPE, squares)) or any(step.numel() != 1 for step in steps):
+    shapes = list(map(SHAPE, means))
+    if shapes != list(map(SHAPE, squares)) or any(step.dim() for step in steps):
         return None
-    LATEST[0] = _Known(state, list(map(Tensor.data_ptr, state)), list(map(Tensor.numel, state)), shapes)
-    return shapes
+    counters = [step.detach().numpy().data for step in steps]
+    LATEST[0] = _Known(state, list(map(Tensor.data_ptr, state)), list(map(Tensor.numel, state)), shapes, counters)
+    return LATEST[0]

@@ -42,7 +42,7 @@ class Level:
     def sums(self, given: Any, wanted: Any) -> Tensor | None:
         """What a batch adds to the figure of its pass: answers (n, outputs) or (n,), and targets; None if they are not
         of the task's form."""
-        if not isinstance(given, Tensor) or not isinstance(wanted, Tensor) or not given.dim() or not len(given):
+        if not isinstance(given, Tensor) or not isinstance(wanted, Tensor) or not given.dim() or not given.shape[0]:
             return None
         if given.shape[1:] != (self.outputs,) and not (given.dim() == 1 and self.outputs == 1):
             return None
@@ -52,10 +52,10 @@ class Level:
         """(2,): items, right answers. Targets are indices, or one number for each class."""
         if wanted.shape == given.shape:
             wanted = wanted.argmax(1)
-        elif wanted.numel() != len(given) or wanted.dim() > 2 or wanted.is_floating_point():
+        elif wanted.numel() != given.shape[0] or wanted.dim() > 2 or wanted.is_floating_point():
             return None
-        right = (given.argmax(1) == wanted.reshape(-1)).sum()
-        return torch.tensor([float(len(given)), float(right)], dtype=torch.float64)
+        right = torch.count_nonzero(given.argmax(1) == wanted.reshape(-1))
+        return torch.tensor([float(given.shape[0]), float(right)], dtype=torch.float64)
 
     def _errors(self, given: Tensor, wanted: Tensor) -> Tensor | None:
         """(6, outputs): items, sums of the errors' size, square and fourth power, of the targets and their square."""

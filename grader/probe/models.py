@@ -16,7 +16,6 @@ MAX_PASSES = 560
 MAX_EVALUATIONS = 8
 OWN = 0.5  # share of the judged rows that were trained on, from which they count as training data
 CALL_ROWS = 8
-UNKNOWN = object()
 
 
 class Evaluation:
@@ -95,14 +94,14 @@ class LossCall:
     target: Tensor
     value: Tensor
     reduction: str
-    _number: Any = UNKNOWN
+    _number: Any = field(default=..., init=False, repr=False, compare=False)  # ``...``: not looked at yet
 
     @property
     def number(self) -> float | None:
         """Its mean, or None if that is not finite; looked at once, and not before it is asked for."""
-        if self._number is UNKNOWN:
-            value = self.value if self.value.numel() == 1 else self.value.float().mean()
-            self._number = finite(value)  # of no numbers the mean is none
+        if self._number is ...:
+            count = self.value.numel()
+            self._number = finite(self.value if count == 1 else self.value.float().mean()) if count else None
         return self._number  # type: ignore[no-any-return]
 
 

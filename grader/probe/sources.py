@@ -22,6 +22,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 CTOR = "_probe_constructor"
 ALL = (RandomSampler, SequentialSampler, WeightedRandomSampler)  # samplers that go over a whole dataset
 UNKNOWN = object()
+TENSORS = frozenset({Tensor})
 TRAIN_FLAGS = ("train", "training", "is_train", "is_training")
 
 
@@ -97,6 +98,8 @@ def batch_parts(batch: Any) -> list[Tensor | None]:
     """The parts of a batch; a part that is itself a list of tensors is represented by its first tensor."""
     if isinstance(batch, Tensor):
         return [batch]
+    if type(batch) is list and TENSORS.issuperset(map(type, batch)):
+        return batch
     values = (
         list(batch.values()) if isinstance(batch, dict) else list(batch) if isinstance(batch, (tuple, list)) else []
     )
@@ -155,7 +158,7 @@ def install(sources: Sources, watcher: Callable[[], Any]) -> None:
         iteration = getattr(self, "_probe_iteration", None)
         if iteration is None:
             return original_next(self)
-        if watcher().ends(iteration):
+        if (iteration.short or watcher().coast) and watcher().ends(iteration):
             iteration.batch = sources.current = None
             raise StopIteration
         try:

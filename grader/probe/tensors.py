@@ -31,7 +31,7 @@ def first_tensor(value: Any) -> Tensor | None:
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (tuple, list)):
-        if value and isinstance(value[0], Tensor):
+        if type(value) in (tuple, list) and value and isinstance(value[0], Tensor):  # others may count otherwise
             return value[0]
         return next((item for item in value if isinstance(item, Tensor)), None)
     return None

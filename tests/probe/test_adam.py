@@ -1,5 +1,7 @@
 """Adam in one pass gives what torch's usual Adam gives, and only where it may."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -128,6 +130,68 @@ def test_numbers_of_a_state_that_are_put_elsewhere(fused: list[int], numbers: Te
     with suppress(RuntimeError):
         optimiser.step()
     assert len(fused) == 2
+
+
+def test_a_square_weight_that_is_turned_around_where_it_lies(fused: list[int]) -> None:
+    found = []
+    for foreach in (None, True):
+        weight = torch.linspace(0, 1, 9).reshape(3, 3).requires_grad_()
+        optimiser = torch.optim.Adam([weight], 0.1, foreach=foreach)
+        for _ in range(4):
+            weight.grad = torch.linspace(-1, 2, 9).reshape(3, 3)
+            optimiser.step()
+            weight.data = weight.data.t()  # as many numbers at the same place
+        found.append(weight.detach())
+    assert len(fused) == 2  # when it lies as its gradient does
+    torch.testing.assert_close(*found)
+
+
+def test_counters_count_as_torchs_do(fused: list[int]) -> None:
+    weights = [torch.ones(3, requires_grad=True) for _ in range(2)]
+    optimiser = torch.optim.Adam(weights, 0.1)
+    for _ in range(3):
+        for weight in weights:
+            weight.grad = torch.ones(3)
+        optimiser.step()
+    counters = [optimiser.state[weight]["step"] for weight in weights]
+    assert [float(counter) for counter in counters] == [3, 3]
+    before = counters[0]._version
+    counters[0].fill_(2**24)  # from here on torch's numbers do not grow by one any more
+    optimiser.step()
+    assert [float(counter) for counter in counters] == [float(torch.tensor(2.0**24) + 1), 4]
+    assert counters[0]._version > before + 1 and len(fused) == 4
+
+
+def test_groups_with_settings_of_their_own(fused: list[int]) -> None:
+    def make(weights: list[Tensor], **how: Any) -> torch.optim.Optimizer:
+        return torch.optim.AdamW([{"params": weights[:2], "lr": 0.1}, {"params": weights[2:]}], 1e-3, **how)
+
+    ours, torchs = _trained(make), _trained(lambda weights: make(weights, foreach=True))
+    assert len(fused) == 40
+    for our, other in zip(ours, torchs, strict=True):
+        torch.testing.assert_close(our, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_weight_of_another_kind_at_the_same_place(fused: list[int]) -> None:
+    empty, weight = (torch.ones(count, requires_grad=True) for count in (0, 3))
+    empty.grad, weight.grad = torch.ones(0), torch.ones(3)
+    optimiser = torch.optim.Adam([empty, weight], 0.1)
+    for _ in range(3):
+        optimiser.step()
+        empty.data = empty.data.double()  # lies where every tensor of no numbers does
+    assert len(fused) == 1
+    torch.testing.assert_close(weight.detach(), torch.full((3,), 0.7))
+
+
+def test_a_net_that_nobody_has_any_more_is_let_go(fused: list[int]) -> None:
+    net = nn.Linear(3, 2)
+    optimiser = torch.optim.Adam(net.parameters())
+    net(torch.ones(4, 3)).sum().backward()
+    optimiser.step()
+    weight = weakref.ref(net.weight)
+    del net, optimiser
+    gc.collect()
+    assert fused and weight() is None
 
 
 def test_a_net_that_is_converted_in_the_middle(fused: list[int]) -> None:

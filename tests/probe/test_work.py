@@ -47,6 +47,21 @@ def test_the_price_follows_the_number_of_items(items: int) -> None:
     assert looked > 0
 
 
+def test_calls_in_turn_each_cost_what_they_would_alone() -> None:
+    nets, work, alone = [_cnn(4), _cnn(16)], Work(), 0.0
+    for net in nets:
+        with work.looking(net, (torch.rand(8, 1, 28, 28),), {}):
+            net(torch.rand(8, 1, 28, 28))
+    for net, items, training in [(0, 8, True), (0, 8, True), (1, 8, True), (1, 9, True), (1, 9, False), (0, 9, True)]:
+        images = torch.rand(items, 1, 28, 28)
+        with work.looking(nets[net].train(training), (images,), {}):
+            nets[net](images)
+        call = _call(nets[net], images)
+        work.add(call)
+        alone += work.of(call)
+    assert work.done == pytest.approx(alone) and alone > 0
+
+
 def test_more_work_costs_more() -> None:
     images = torch.rand(64, 1, 28, 28)
     assert _price(_cnn(64), images) > 4 * _price(_cnn(8), images) > 4 * _price(nn.Flatten(), images)
