@@ -38,6 +38,8 @@ MAX_CELL_OUTPUT = 20_000  # characters of a cell's stdout that are kept
 MAX_TOTAL_OUTPUT = 64 * MIB  # bytes of kernel output after which the run is stopped
 MAX_MESSAGE = 40 * MIB  # one message of a kernel; a longer one is not taken in. Unpacking needs four times as much
 
+TASKS_PER_PROCESS = 4  # processes and threads together that a run may have, for each process that it may have
+
 # --- what runs at once -------------------------------------------------------------------------------------------
 DEVICE_JOBS = 2  # runs that share a GPU: the course's nets are small, and fill it less than half
 # variables that say how many threads a library takes for sums and products
@@ -64,3 +66,8 @@ class RunLimits:
     processes: int = 256
     output_bytes: int = MAX_TOTAL_OUTPUT
     finish_s: float = 120.0  # for each of the probe's own steps after the student's code
+
+    @property
+    def tasks(self) -> int:
+        """Processes and threads together, which is what the kernel counts."""
+        return self.processes * TASKS_PER_PROCESS

@@ -1,6 +1,7 @@
 """Adam on a processor in one pass over the weights, as torch itself can do it when it is asked to."""
 
 import functools
+from collections import deque
 from collections.abc import Callable
 from operator import is_
 from types import ModuleType
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 from torch.optim import adam, adamw
 
-from .tensors import SHAPE, all_plain
+from .tensors import DTYPE, FLOATS, SHAPE, all_plain
 
 LISTS = 6  # weights, gradients, both averages, the largest averages, steps
 ODD = ("capturable", "differentiable", "has_complex", "amsgrad")
@@ -86,40 +87,44 @@ def _usual(lists: tuple[Any, ...], settings: dict[str, Any]) -> "_Known | None":
     if len(set(map(id, weights))) < count or not all_plain([*weights, *gradients]):
         return None
     known = _known(means, squares, steps)
-    fits = known is not None and known.shapes == list(map(SHAPE, weights)) == list(map(SHAPE, gradients))
+    fits = known is not None and known.shapes[:count] == list(map(SHAPE, weights)) == list(map(SHAPE, gradients))
     return known if fits else None
 
 
 class _Known(NamedTuple):
     """Averages and counters as an optimiser keeps them from step to step, and where their numbers lie: looked into
-    once, then known again. ``shapes``: those of both averages; ``counters``: the numbers of the counters."""
+    once, then known again. ``shapes``: of all of them; ``counters``: the numbers of the counters."""
 
     state: list[Any]
     places: list[int]
-    sizes: list[int]
     shapes: list[torch.Size]
     counters: list[Any]
 
 
-LATEST = [_Known([], [], [], [], [])]
+LATEST: deque[_Known] = deque(maxlen=2)  # two groups of weights, or two nets, often take turns
 
 
 def _known(means: list[Any], squares: list[Any], steps: list[Any]) -> _Known | None:
     """These, if they are plain numbers that belong together."""
     state = [*means, *squares, *steps]
-    known = LATEST[0]
-    if (
-        len(state) == len(known.state)
-        and all(map(is_, state, known.state))
-        and list(map(Tensor.data_ptr, state)) == known.places
-        and list(map(Tensor.numel, state)) == known.sizes
-    ):
-        return known
+    for known in tuple(LATEST):
+        if (
+            len(state) == len(known.state)
+            and all(map(is_, state, known.state))
+            and list(map(Tensor.data_ptr, state)) == known.places
+            and list(map(SHAPE, state)) == known.shapes
+            and FLOATS.issuperset(map(DTYPE, steps))  # of the others torch sees it
+        ):
+            return known
+    shapes = list(map(SHAPE, means))
     if not all_plain(state) or len(set(map(id, steps))) < len(steps):
         return None
-    shapes = list(map(SHAPE, means))
     if shapes != list(map(SHAPE, squares)) or any(step.dim() for step in steps):
         return None
-    counters = [step.detach().numpy().data for step in steps]
-    LATEST[0] = _Known(state, list(map(Tensor.data_ptr, state)), list(map(Tensor.numel, state)), shapes, counters)
-    return LATEST[0]
+    try:
+        counters = [step.detach().numpy().data.cast("B").cast("f", ()) for step in steps]
+    except Exception:  # numbers may lie where only torch can read them
+        return None
+    found = _Known(state, list(map(Tensor.data_ptr, state)), list(map(SHAPE, state)), counters)
+    LATEST.append(found)
+    return found

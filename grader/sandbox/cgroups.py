@@ -15,7 +15,6 @@ from grader.limits import RunLimits
 OWN = Path("/proc/self/cgroup")
 MOUNTS = Path("/proc/self/mountinfo")
 PREFIX = "grader-"
-TASKS_PER_PROCESS = 4  # the kernel counts threads, the limit of a run counts processes
 ENTER = 'n="$1"; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 125; shift; n=$((n-1)); done; '
 GONE_S = 5.0
 NEARLY = 0.95  # of its limit: memory is taken in pieces, the last of which did not fit
@@ -62,6 +61,13 @@ class Group:
         in, ran out of memory before the job reached its own limit."""
         return self._killed() and not self._reached()
 
+    def out_of_processes(self) -> bool:
+        """Whether the kernel has refused the job a process or thread since it had as many as it may; False where the
+        kernel does not tell whether that was the job's own limit."""
+        folder = self.folders[-1]
+        refused, most = self._count("pids.events", "max ", folder), self._count("pids.max", "", folder)
+        return refused > 0 and self._count("pids.peak", "", folder) >= most > 0
+
     def _killed(self) -> bool:
         return self._count("memory.events" if self.version == 2 else "memory.oom_control", "oom_kill ") > 0
 
@@ -71,8 +77,8 @@ class Group:
         most = self._count("memory.max_usage_in_bytes")  # newer kernels do not count failures any more
         return most >= NEARLY * self._count("memory.limit_in_bytes")
 
-    def _count(self, name: str, word: str = "") -> int:
-        match = re.search(rf"^{word}(\d+)$", _read(self.folders[0] / name), re.MULTILINE)
+    def _count(self, name: str, word: str = "", folder: Path | None = None) -> int:
+        match = re.search(rf"^{word}(\d+)$", _read((folder or self.folders[0]) / name), re.MULTILINE)
         return int(match.group(1)) if match is not None else 0
 
     def kill(self) -> None:
@@ -182,7 +188,7 @@ def _make(found: Hierarchy, limits: RunLimits) -> Group | None:
 
 
 def _bound(group: Group, limits: RunLimits) -> bool:
-    memory, tasks = group.folders[0], str(limits.processes * TASKS_PER_PROCESS)
+    memory, tasks = group.folders[0], str(limits.tasks)
     size = str(limits.memory_bytes)
     if group.version == 2:
         _write(memory / "memory.swap.max", "0")

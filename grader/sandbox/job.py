@@ -84,7 +84,7 @@ class SupervisedJob:
             control.kill,
             limits=spec.limits,
             folders=(layout.work, layout.out, layout.run),
-            out_of_memory=control.group.out_of_memory if control.group is not None else lambda: False,
+            **_asked(control.group),
         )
         self.watchdog.start()
 
@@ -156,6 +156,13 @@ class SupervisedJob:
         if 0 < number < 65:
             return Exit.CRASHED, f"The Python process died of {_signal_name(number)}."
         return Exit.CRASHED, f"The Python process ended itself with exit code {code}."
+
+
+def _asked(group: Group | None) -> dict[str, Callable[[], bool]]:
+    """What the watchdog asks the kernel, where it can be asked."""
+    if group is None:
+        return {}
+    return {"out_of_memory": group.out_of_memory, "out_of_processes": group.out_of_processes}
 
 
 def _identities(processes: Iterable[psutil.Process]) -> list[tuple[int, float]]:

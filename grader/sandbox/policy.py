@@ -149,8 +149,7 @@ def limited(limits: RunLimits, argv: Sequence[str], *, count_processes: bool, bo
     """``argv`` started by a shell that lowers the resource limits first (a fork hook is not safe with threads)."""
     more = ""
     if count_processes:  # counted for each user namespace; threads count too
-        number = limits.processes * 4
-        more += f"ulimit -u {number} 2>/dev/null || ulimit -p {number} 2>/dev/null; "
+        more += f"ulimit -u {limits.tasks} 2>/dev/null || ulimit -p {limits.tasks} 2>/dev/null; "
     if bound_data:
         more += f"ulimit -d {(limits.memory_bytes + DATA_SLACK) // KIB} 2>/dev/null; "
     script = LIMITED.format(files=OPEN_FILES, blocks=_blocks(limits), more=more)
@@ -163,7 +162,7 @@ def rlimits(limits: RunLimits, *, bound_data: bool = False) -> dict[str, int]:
         "RLIMIT_CORE": 0,
         "RLIMIT_NOFILE": OPEN_FILES,
         "RLIMIT_FSIZE": _blocks(limits) * 512,
-        "RLIMIT_NPROC": limits.processes * 4,
+        "RLIMIT_NPROC": limits.tasks,
     }
     if bound_data:
         found["RLIMIT_DATA"] = (limits.memory_bytes + DATA_SLACK) // KIB * KIB

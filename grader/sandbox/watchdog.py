@@ -33,7 +33,8 @@ class Watchdog(threading.Thread):
     """Polls a process tree until :meth:`finish`; calls ``kill`` once when a limit is passed.
 
     ``tree`` lists the living processes of the job; ``folders`` are the folders whose size on disk counts;
-    ``out_of_memory`` says whether the kernel has ended a process of the job for want of memory.
+    ``out_of_memory`` says whether the kernel has ended a process of the job for want of memory, ``out_of_processes``
+    whether it has refused it another one.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class Watchdog(threading.Thread):
         limits: RunLimits,
         folders: Iterable[Path],
         out_of_memory: Callable[[], bool] = lambda: False,
+        out_of_processes: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(name="grader-watchdog", daemon=True)
-        self._out_of_memory = out_of_memory
+        self._out_of_memory, self._out_of_processes = out_of_memory, out_of_processes
         self._tree, self._kill, self._limits, self._folders = tree, kill, limits, tuple(folders)
         self._done = threading.Event()
         self._begun = time.monotonic()
@@ -84,6 +86,8 @@ class Watchdog(threading.Thread):
             return Excess(
                 Exit.PROCESSES, f"The run was ended because it started more than {limits.processes} processes."
             )
+        if self._out_of_processes():
+            return self._too_many_tasks()
         memory = self._memory(processes)
         self.peak_memory = max(self.peak_memory, memory)
         if memory > limits.memory_bytes or self._out_of_memory():
@@ -97,9 +101,17 @@ class Watchdog(threading.Thread):
         return self._disk(processes)
 
     def ask_kernel(self) -> None:
-        """Take note at once if the kernel has ended a process of the job for want of memory."""
+        """Take note at once if the kernel has ended a process of the job for want of memory, or refused it one."""
         if self.excess is None and self._out_of_memory():
             self.excess = self._too_much_memory()
+        if self.excess is None and self._out_of_processes():
+            self.excess = self._too_many_tasks()
+
+    def _too_many_tasks(self) -> Excess:
+        most = self._limits.tasks
+        return Excess(
+            Exit.PROCESSES, f"The run was ended because it started more than {most} processes and threads together."
+        )
 
     def _too_much_memory(self) -> Excess:
         most = self._limits.memory_bytes

@@ -11,7 +11,7 @@ from outcome import faults
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostile")]
 MOST_MEMORY_MIB = 600
-MOST_FORKS_MIB = 800
+MOST_FORKS_MIB = 1_000  # alone it takes 805 to 890 (torch 2.14); a look while jobs share its pages finds less
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)

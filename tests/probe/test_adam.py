@@ -162,6 +162,52 @@ def test_counters_count_as_torchs_do(fused: list[int]) -> None:
     assert counters[0]._version > before + 1 and len(fused) == 4
 
 
+def test_counters_at_an_odd_place(fused: list[int]) -> None:
+    weight = torch.ones(3, requires_grad=True)
+    optimiser = torch.optim.Adam([weight], 0.1)
+    weight.grad = torch.ones(3)
+    optimiser.step()
+    packed = torch.frombuffer(bytearray(8), dtype=torch.float32, count=1, offset=2)  # at no multiple of four bytes
+    optimiser.state[weight]["step"] = packed.reshape(()).fill_(1)
+    optimiser.step()
+    assert fused and float(optimiser.state[weight]["step"]) == 2
+
+
+def test_counters_that_only_torch_can_read(fused: list[int]) -> None:
+    weight = torch.ones(3, requires_grad=True)
+    optimiser = torch.optim.Adam([weight], 0.1)
+    weight.grad = torch.ones(3)
+    optimiser.step()
+    negated = torch.tensor([1 + 1j], dtype=torch.complex64).conj().imag  # minus one, as torch reads it
+    optimiser.state[weight]["step"] = negated.reshape(()).fill_(1)
+    optimiser.step()
+    assert len(fused) == 1 and float(optimiser.state[weight]["step"]) == 2
+
+
+def test_counters_of_another_kind_at_the_same_place(fused: list[int]) -> None:
+    weight = torch.ones(3, requires_grad=True)
+    optimiser = torch.optim.Adam([weight], 0.1)
+    weight.grad = torch.ones(3)
+    optimiser.step()
+    counter = optimiser.state[weight]["step"]
+    counter.data = counter.data.view(torch.int32).fill_(1)
+    optimiser.step()
+    assert len(fused) == 1 and int(counter) == 2
+
+
+def test_groups_in_turn_are_both_known(fused: list[int]) -> None:
+    weights = [torch.ones(3, requires_grad=True) for _ in range(2)]
+    optimiser = torch.optim.AdamW([{"params": weights[:1]}, {"params": weights[1:], "weight_decay": 0.0}])
+    found = []
+    for _ in range(3):
+        for weight in weights:
+            weight.grad = torch.ones(3)
+        optimiser.step()
+        found.append(list(adam.LATEST))
+    assert len(fused) == 6
+    assert len(found[0]) == 2 and all(a is b for later in found[1:] for a, b in zip(found[0], later, strict=True))
+
+
 def test_groups_with_settings_of_their_own(fused: list[int]) -> None:
     def make(weights: list[Tensor], **how: Any) -> torch.optim.Optimizer:
         return torch.optim.AdamW([{"params": weights[:2], "lr": 0.1}, {"params": weights[2:]}], 1e-3, **how)

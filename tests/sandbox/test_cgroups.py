@@ -77,6 +77,29 @@ def test_the_kernel_ends_what_needs_too_much_and_says_so(group: cgroups.Group) -
     assert not any(folder.exists() for folder in group.folders)
 
 
+SLEEPERS = "for i in $(seq {count}); do sleep 5 & done 2>/dev/null; kill $(jobs -p); true"
+
+
+@pytest.mark.parametrize("count", [5, 60])
+def test_the_kernel_refuses_too_many_processes_and_says_so(group: cgroups.Group, count: int) -> None:
+    """Even if all is over before anybody looks; 20 processes and threads may be had."""
+    try:
+        if not (group.folders[-1] / "pids.peak").exists():
+            pytest.skip("this kernel does not tell")
+        subprocess.run([*group.enter(), "/bin/bash", "-c", SLEEPERS.format(count=count)], check=False, timeout=60)
+        assert group.out_of_processes() == (count > 20)
+    finally:
+        group.remove()
+
+
+@pytest.mark.parametrize("peak", ["", "19\n"])
+def test_refusals_by_others_are_not_the_jobs_fault(tmp_path: Path, peak: str) -> None:
+    """Such as the container's own limit; or nobody knows whose it was."""
+    for name, text in {"pids.events": "max 3\n", "pids.max": "20\n", "pids.peak": peak}.items():
+        (tmp_path / name).write_text(text)
+    assert not cgroups.Group(2, (tmp_path,)).out_of_processes()
+
+
 @pytest.mark.parametrize(
     ("files", "own_fault"),
     [
