@@ -65,8 +65,9 @@ class Group:
         """Whether the kernel has refused the job a process or thread since it had as many as it may; False where the
         kernel does not tell whether that was the job's own limit."""
         folder = self.folders[-1]
-        refused, most = self._count("pids.events", "max ", folder), self._count("pids.max", "", folder)
-        return refused > 0 and self._count("pids.peak", "", folder) >= most > 0
+        if not self._count("pids.events", "max ", folder):
+            return False
+        return self._count("pids.peak", "", folder) >= self._count("pids.max", "", folder) > 0
 
     def _killed(self) -> bool:
         return self._count("memory.events" if self.version == 2 else "memory.oom_control", "oom_kill ") > 0
