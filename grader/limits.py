@@ -38,9 +38,8 @@ MAX_CELL_OUTPUT = 20_000  # characters of a cell's stdout that are kept
 MAX_TOTAL_OUTPUT = 64 * MIB  # bytes of kernel output after which the run is stopped
 MAX_MESSAGE = 40 * MIB  # one message of a kernel; a longer one is not taken in. Unpacking needs four times as much
 
-TASKS_PER_PROCESS = 4  # processes and threads together that a run may have, for each process that it may have
-
 # --- what runs at once -------------------------------------------------------------------------------------------
+TASKS_PER_PROCESS = 4  # processes and threads together that a run may have, for each process that it may have
 DEVICE_JOBS = 2  # runs that share a GPU: the course's nets are small, and fill it less than half
 # variables that say how many threads a library takes for sums and products
 THREAD_COUNTS = (

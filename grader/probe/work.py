@@ -94,9 +94,10 @@ class Work:
         prices = self._known.get(module)
         if prices is None:
             prices = self._known[module] = _Prices()
-        price = prices.by_shape.get(_shape(inputs, training=module.training))
+        shape = _shape(inputs, training=module.training)
+        price = prices.by_shape.get(shape)
         if price is not None and len(inputs) < MUCH_LARGER * price.items:
-            seconds = price.fixed + price.each * len(inputs)
+            seconds = prices.of(shape, len(inputs))
             self._latest = _Latest(weakref.ref(module), module.training, inputs.shape, seconds)
             return NOTHING
         full = price is None and len(prices.by_shape) >= MAX_SHAPES
