@@ -14,7 +14,7 @@ from grader.errors import EnvironmentProblem, EvidenceError, SandboxUnavailable
 from grader.evidence import reader
 from grader.evidence.bundle import Array, Evidence
 from grader.evidence.model import CellRecord, Claims, EvidenceDocument, HeldOutClaims, HostFacts
-from grader.execute import heldout
+from grader.execute import allocator, heldout
 from grader.execute import layout as layouts
 from grader.execute.discretion import PREDICTING
 from grader.execute.outcome import Outcome
@@ -165,15 +165,12 @@ def _run_in(session: Session, sandbox: Sandbox, *, device: str, seed: int, hides
 
 
 def environment(device: str) -> dict[str, str]:
-    """Variables for a kernel: one thread, no display, reproducible, no installing from the network.
-
-    Freed memory is kept for the next batch: having it cleared anew takes up to half the time of a small net on images.
-    It comes in large pages where the system has them on request and the kernel is started warm (a cold one cannot ask).
-    """
+    """Variables for a kernel: one thread, no display, reproducible, memory that is kept, nothing from the network."""
     bin_folder = str(Path(sys.executable).parent)
     path = os.pathsep.join([bin_folder, "/usr/bin", "/bin"] if os.name == "posix" else [bin_folder, os.environ["PATH"]])
     env = {
         **dict.fromkeys(THREAD_COUNTS, "1"),
+        **allocator.variables(),
         "PATH": path,
         "MPLBACKEND": "Agg",
         "PYTHONHASHSEED": "0",
@@ -186,9 +183,6 @@ def environment(device: str) -> dict[str, str]:
         "PIP_RETRIES": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "CONDA_OFFLINE": "true",
-        "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),  # the most that the GNU C library allows
-        "MALLOC_TRIM_THRESHOLD_": str(512 * 2**20),
-        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     }
     if not device.startswith("cuda"):
         env["CUDA_VISIBLE_DEVICES"] = ""

@@ -8,7 +8,6 @@ from torch import Tensor
 
 METRICS = ("accuracy", "mae", "rmse")
 ALIKE = 0.15  # how far spreads of columns may lie from the known pattern
-Sums = Tensor | list[Any]  # of a pass; as lists once it is over
 FEWEST_ITEMS = 30  # in a pass, below which its figure says too little
 
 
@@ -68,10 +67,8 @@ class Level:
         parts = [torch.ones_like(target), error.abs(), square, square * square, target, target * target]
         return torch.stack([part.sum(0) for part in parts])
 
-    def measure(self, total: Sums) -> tuple[float, float] | None:
-        """The figure of a pass and its standard error, in the task's unit; None if that is not known. ``total``: the
-        sums of its batches, added up."""
-        sums = torch.as_tensor(total, dtype=torch.float64)
+    def measure(self, sums: Tensor) -> tuple[float, float] | None:
+        """The figure of a pass and its standard error, in the task's unit; None if that is not known."""
         if not bool(torch.isfinite(sums).all()) or float(sums.reshape(-1)[0]) < FEWEST_ITEMS:
             return None
         if self.higher:

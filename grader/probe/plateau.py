@@ -4,7 +4,9 @@ import math
 from collections.abc import Sequence
 from statistics import mean, variance
 
-from .level import Level, Sums
+from torch import Tensor
+
+from .level import Level
 
 WINDOW = 8  # passes: four against four are the fewest whose means tell a slope from noise
 SHARE = 4  # and a quarter of all passes so far, as a long training may rest for long before it goes on
@@ -18,7 +20,7 @@ SPREADS = 4.0  # standard deviations from pass to pass that are taken off; four 
 ERRORS = 2.0  # standard errors of a figure that are taken off
 
 
-def levelled_off(level: Level, figures: Sequence[Sums], factor: int = 1) -> float | None:
+def levelled_off(level: Level, figures: Sequence[Tensor], factor: int = 1) -> float | None:
     """The mean figure of the latest passes if every one of them is past the level and they neither rise nor fall nor
     jump about; else None.
 
@@ -38,7 +40,7 @@ def levelled_off(level: Level, figures: Sequence[Sums], factor: int = 1) -> floa
     return middle if level_course and math.sqrt(variance(values)) <= QUIET * level.way else None
 
 
-def far_past(level: Level, figures: Sequence[Sums]) -> float | None:
+def far_past(level: Level, figures: Sequence[Tensor]) -> float | None:
     """The latest figure if the latest passes lie so far past the level that no later one comes near it; else None.
 
     The worst of ``FEWEST`` passes, less ``SPREADS`` standard deviations from pass to pass and ``ERRORS`` standard
@@ -55,7 +57,7 @@ def far_past(level: Level, figures: Sequence[Sums]) -> float | None:
     return values[0] if left >= FAR * level.way else None
 
 
-def _past(level: Level, figures: Sequence[Sums], window: int) -> tuple[list[float], list[float]] | None:
+def _past(level: Level, figures: Sequence[Tensor], window: int) -> tuple[list[float], list[float]] | None:
     """Figures and standard errors of the latest passes, the latest first; None if one of them is not past the level."""
     if len(figures) < window:
         return None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from .level import Level, Sums
+from .level import Level
 from .models import OWN, Forward, ModelRecord, data_key
 from .plateau import far_past, levelled_off
 from .sources import Iteration
@@ -42,7 +42,7 @@ class Training:
         self.round: Counter[Key] = Counter()  # other iterations of this round that came to their end
         self.most: Counter[Key] = Counter()  # and at most in any round
         self.judged: set[Any] = set()  # what was judged by
-        self._figures: dict[Any, dict[int, tuple[Any, Sums]]] = {}
+        self._figures: dict[Any, dict[int, tuple[Any, Tensor]]] = {}
 
     @property
     def can_be_ended(self) -> bool:
@@ -112,17 +112,12 @@ class Training:
         if key not in self._figures and len(self._figures) >= MAX_KEYS:
             return
         found = self._figures.setdefault(key, {})
-        epoch = self._epoch
-        of, sums = found.get(epoch, (None, None))
+        of, sums = found.get(self._epoch, (None, None))
         batch = self._measured(forward, phase, level)
         if batch is None:
             found.clear()
         elif len(found) < MAX_FIGURES:
-            if sums is None:
-                _put_away(found)
-            elif of is forward.source:
-                batch = torch.as_tensor(sums, dtype=batch.dtype) + batch
-            found[epoch] = forward.source, batch
+            found[self._epoch] = forward.source, batch if sums is None or of is not forward.source else sums + batch
 
     def _measured(self, forward: Forward, phase: str, level: Level) -> Tensor | None:
         """What a batch adds to the figure of its pass: by what reached the loss, or else by what the loader said."""
@@ -143,8 +138,8 @@ class Training:
         """
         if not self.sound or self.model is None:
             return None
-        unseen: list[list[Sums]] = []
-        seen: list[list[Sums]] = []
+        unseen: list[list[Tensor]] = []
+        seen: list[list[Tensor]] = []
         for key, found in self._figures.items():
             if self.epochs in found:
                 (unseen if self._unseen(key) else seen).append([sums for _, sums in found.values()])
@@ -165,16 +160,7 @@ class Training:
         return self.model.evaluations[key].overlap(self.model.train_sample.hashes) < OWN
 
 
-def _put_away(found: dict[int, tuple[Any, Sums]]) -> None:
-    """The latest pass is over: keep its sums as Python's own numbers. A small tensor that stays lies between the large
-    ones that come and go, which then lie elsewhere from step to step, and training becomes slower."""
-    latest = next(reversed(found), None)
-    if latest is not None:
-        source, sums = found[latest]
-        found[latest] = source, sums.tolist() if isinstance(sums, Tensor) else sums
-
-
-def _past(level: Level, figures: Sequence[Sums], *, unseen: bool, far: bool) -> float | None:
+def _past(level: Level, figures: Sequence[Tensor], *, unseen: bool, far: bool) -> float | None:
     value = far_past(level, figures) if unseen and far else None
     return levelled_off(level, figures, 1 if unseen else UNSEEN) if value is None else value
 
