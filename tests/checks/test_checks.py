@@ -153,6 +153,15 @@ def test_log_softmax_twice_and_hidden_activations_are_harmless(graph):
     assert check(context(losses__0__graph=graph), "loss").status is Status.PASS
 
 
+def test_blank_cells_and_comments_do_not_count():
+    """A notebook of nothing else holds no code, and nothing else is said of it."""
+    blank = {"index": 0, "status": "ok", "lines": 0}
+    found = check(untouched(cells=[blank, blank | {"index": 1}]), "runs")
+    assert (found.status, found.found) == (Status.FAIL, "There is no code to run yet.")
+    fine = {"index": 2, "status": "ok", "lines": 3}
+    assert check(context(doc={"cells": [blank, fine, blank]}), "runs").found.startswith("1 of 1 cell ran")
+
+
 def test_cells_that_do_not_matter_cost_little_or_nothing():
     bad = {"index": 4, "status": "error", "lines": 3}
     plot = bad | {"error": {"name": "TypeError", "message": "x", "traceback": "site-packages/matplotlib/axes.py"}}

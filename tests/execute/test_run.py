@@ -121,6 +121,16 @@ def test_a_notebook_runs_on_past_errors_questions_and_time_outs(execute: Execute
     assert document.problems == []
 
 
+def test_blank_cells_are_no_failures(execute: Execute) -> None:
+    """Nearly every notebook ends with one; Jupyter sends none of them to the kernel."""
+    evidence = execute("", "a = 1", " \n\t\n", "# what comes here?", "assert a == 1", "\u00a0", "")
+    assert statuses(evidence) == [CellStatus.OK] * 7
+    assert [c.lines for c in evidence.document.cells] == [0, 1, 0, 0, 1, 0, 0]
+    assert not any(c.has_output for c in evidence.document.cells)
+    assert evidence.document.host.exit is Exit.FINISHED
+    assert evidence.document.problems == []
+
+
 def test_a_kernel_that_ends_itself_keeps_what_was_before(execute: Execute) -> None:
     """Exit code 0 is no success, and the cells after it were not run."""
     evidence = execute("1", "import os\nos._exit(0)", "2", box=LocalProcess())
