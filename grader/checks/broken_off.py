@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from grader.checks.context import Context
-from grader.checks.hints import UNDEFINED
 from grader.checks.result import count
-from grader.checks.surroundings import excused, lack
+from grader.checks.surroundings import excused, lack, undefined
 from grader.checks.written import makers
 from grader.evidence.model import CellRecord, Claims
 from grader.types import CellStatus
@@ -41,8 +40,8 @@ def wanting(ctx: Context) -> CellRecord | None:
     cell = _failed(ctx)
     if cell is None or cell.error is None:
         return None
-    undefined = UNDEFINED.search(cell.error.message) if cell.error.name == "NameError" else None
-    before = makers(ctx.source, undefined[1]) if undefined is not None else []
+    name = undefined(cell)
+    before = makers(ctx.source, name) if name else []
     lacking = [c for c in ctx.failures if c.index in before and lack(c)]
     return cell if lack(cell) else next(iter(lacking), None)
 

@@ -1,16 +1,24 @@
 """One next step for a cell that fails, by how it fails."""
 
-import re
-
 from grader.checks.context import Context
-from grader.checks.surroundings import meant
+from grader.checks.surroundings import meant, undefined
 from grader.checks.written import makers
 from grader.evidence.model import CellRecord
 from grader.types import CellStatus
 
-UNDEFINED = re.compile(r"name '(\w{1,60})' is not defined")
-NOT_THERE = frozenset({"NameError", "FileNotFoundError", "ModuleNotFoundError", "ImportError"})
-UNREADABLE = frozenset({"SyntaxError", "IndentationError", "TabError"})
+BY_NAME = {
+    **dict.fromkeys(
+        ("NameError", "FileNotFoundError", "ModuleNotFoundError", "ImportError"),
+        "Run everything in a fresh session and look at {}: which name or file does it expect that is not there?",
+    ),
+    **dict.fromkeys(
+        ("SyntaxError", "IndentationError", "TabError"),
+        "Python cannot read {}. Look at the line that the message names and at the one above it: what is "
+        "missing there, or too much?",
+    ),
+    "DeadKernel": "Run {} by itself in a fresh session: which of its lines ends the whole Python process?",
+    "OutputLimit": "Which line of {} shows something at every step? Let it show less.",
+}
 SHAPES = (
     "mat1 and mat2",
     "shapes cannot be multiplied",
@@ -35,20 +43,13 @@ def hint(ctx: Context, cell: CellRecord) -> str:
     if cell.error is None:
         return f"See what ended the run before {at}, and run everything in a fresh session."
     name, message = cell.error.name, cell.error.message.lower()
-    undefined = UNDEFINED.search(cell.error.message) if name == "NameError" else None
-    if undefined is not None and (told := _out_of_order(ctx, cell, undefined[1])):
+    wanted = undefined(cell)
+    if wanted and (told := _out_of_order(ctx, cell, wanted)):
         return told
     if name == "ModuleNotFoundError" and (package := meant(cell)):
         return f"Compare the name of the package that {at} asks for with “{package}”, letter by letter."
-    if name in NOT_THERE:
-        return (
-            f"Run everything in a fresh session and look at {at}: which name or file does it expect that is not there?"
-        )
-    if name in UNREADABLE:
-        return (
-            f"Python cannot read {at}. Look at the line that the message names and at the one above it: what is "
-            "missing there, or too much?"
-        )
+    if name in BY_NAME:
+        return BY_NAME[name].format(at)
     if any(words in message for words in SHAPES):
         return f"Print the shapes of what meets in the line of {at} that fails: which numbers would have to agree?"
     return f"Read the last line of the message of {at}: what does it say about the value? Print that value before it."

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from grader.checks.broken_off import broken_off
 from grader.checks.context import Context
+from grader.checks.free import after_a_cut, for_surroundings
 from grader.checks.hints import hint
 from grader.checks.result import CheckResult, count, failed, graded, harness_error, passed, quoted, review
-from grader.checks.surroundings import excused
 from grader.checks.unreached import for_want, needs
 from grader.evidence.model import CellRecord
 from grader.types import CellStatus, Exit
@@ -34,9 +34,11 @@ def runs(ctx: Context, params: Mapping[str, float]) -> CheckResult:
     bad = [c for c in attempted if c.status is not CellStatus.OK]
     if not worked:
         return _unread(ctx, _untrained(ctx, params, attempted, found))
-    costly = [c for c in bad if not excused(c)]
+    free = for_surroundings(ctx)
+    cut = [c for c in after_a_cut(ctx) if c not in free]
+    costly = [c for c in bad if c not in free and c not in cut]
     if not costly:
-        return passed(AIM, found + (_harmless(ctx) if bad else ""))
+        return passed(AIM, found + (_counting(cut) if cut else _harmless(ctx) if bad else ""))
     share = 1 - min(params["most_cost"], params["cost_per_cell"] * len(costly))
     return graded(
         share,
@@ -53,6 +55,11 @@ def _harmless(ctx: Context) -> str:
     at = ctx.episode.last_cell if ctx.episode is not None else None
     beside = at is None or at >= len(cells) or cells[at].status is CellStatus.OK
     return " What stopped had no part in the training." if beside else " What stopped is no fault of the code."
+
+
+def _counting(cells: list[CellRecord]) -> str:
+    where = f"cell {cells[0].index}" if len(cells) == 1 else f"cells{_listed(cells).removeprefix(':')}"
+    return f" The training had been cut short before {where} failed, which may be why; it costs nothing."
 
 
 def _beside_training(ctx: Context, costly: list[CellRecord]) -> str:
@@ -103,4 +110,6 @@ def _what(cell: CellRecord) -> str:
 
 
 def _error(cell: CellRecord) -> str:
-    return quoted(f"{cell.error.name}: {cell.error.message}") if cell.error is not None else "an error"
+    return (
+        quoted(f"{cell.error.name}: {cell.error.message}".removesuffix(": ")) if cell.error is not None else "an error"
+    )

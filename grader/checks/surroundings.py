@@ -1,4 +1,5 @@
-"""Cells that failed for what surrounds the code: a package, a network or a GPU that this machine lacks, or a plot."""
+"""Cells that failed for what surrounds the code: a package, a network, a GPU or a folder that this machine lacks, or a
+plot."""
 
 import re
 from collections.abc import Sequence
@@ -35,8 +36,11 @@ GPU_WORDS = (
     "cuda driver version is insufficient",
 )
 PLOTTING = ("/matplotlib/", "/seaborn/", "/umap/", "/plotly/", "\\matplotlib\\", "\\seaborn\\")
+ELSEWHERE = re.compile(r"(?:^|[\s'\"])(?:/(?:content|kaggle|mnt|home|Users|Volumes)(?:/|['\"]|$)|[A-Za-z]:[\\/])")
+NOT_FOUND = ("no such file", "read-only file system", "permission denied", "parent directory", "not a directory")
 MISSING = re.compile(r"(?:No module named|Missing optional dependency) '([\w.-]{1,80})'")
-ABSENT = re.compile(r"\bAbsent\b")  # what stands for something of a package that is not there
+UNDEFINED = re.compile(r"name '(\w{1,60})' is not defined")
+ABSENT = re.compile(r"\bAbsent(?:Log)?\b")  # what stands for something of a package that is not there
 CUT = "BudgetSpent"  # ends a loop whose budget is spent
 HERE = frozenset(  # a part that one of these does not have is no package that is missing
     {"torch", "torchvision", "numpy", "pandas", "matplotlib", "sklearn", "skimage", "scipy", "PIL", "palmerpenguins"}
@@ -47,13 +51,32 @@ FAILED = (CellStatus.ERROR, CellStatus.TIMEOUT)
 
 
 def lack(cell: CellRecord) -> str:
-    """In words, what a cell failed for want of on this machine: a package, the network or a GPU; empty if nothing."""
+    """In words, what a cell failed for want of on this machine: a package, the network, a GPU, a folder, a language;
+    empty if nothing."""
     if cell.error is None:
         return ""
+    message = cell.error.message.lower()
     if cell.error.name in NETWORK or any(words in _text(cell) for words in NETWORK_WORDS):
         return "the network"
-    if any(words in cell.error.message.lower() for words in GPU_WORDS):
+    if any(words in message for words in GPU_WORDS):
         return "a GPU"
+    return _place(cell.error.message) or _package(cell)
+
+
+def _place(message: str) -> str:
+    """The folder or setting of the system that a message says is not there; empty if it says no such thing."""
+    lower = message.lower()
+    if any(words in lower for words in NOT_FOUND) and ELSEWHERE.search(message):
+        return "a folder of another machine"
+    if "read-only file system" in lower:
+        return "a folder that can be written to"
+    return "a language of the system" if "unsupported locale" in lower else ""
+
+
+def _package(cell: CellRecord) -> str:
+    """The package that a cell failed for want of; empty if it did not."""
+    if cell.error is None:
+        return ""
     if cell.error.name in ("TypeError", "ValueError", "AttributeError") and ABSENT.search(cell.error.message):
         return "a package"
     if cell.error.name not in ("ModuleNotFoundError", "ImportError"):
@@ -90,15 +113,21 @@ def _alike(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
+def undefined(cell: CellRecord) -> str:
+    """The name that ``cell`` asked for and nobody had made; empty if that is not why it failed."""
+    found = UNDEFINED.search(cell.error.message) if cell.error is not None and cell.error.name == "NameError" else None
+    return found[1] if found is not None else ""
+
+
 def excused(cell: CellRecord) -> bool:
-    """Whether a failure comes from a missing network, package or GPU, from an import, from a plot, or from the grader,
-    which ended a loop."""
+    """Whether a failure comes from what is missing (see :func:`lack`), from an import, from a plot, from a program that
+    ends itself, or from the grader, which ended a loop."""
     if cell.error is None:
         return False
     return (
         cell.error.name == CUT
         or bool(lack(cell))
-        or cell.error.name in ("ModuleNotFoundError", "ImportError")
+        or cell.error.name in ("ModuleNotFoundError", "ImportError", "SystemExit")
         or _plots(cell)
     )
 

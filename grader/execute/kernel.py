@@ -160,9 +160,7 @@ class Kernel:
         self._client.sockets.close()
 
     async def cell(self, source: str, *, seconds: float) -> Outcome:
-        """Run one cell as Jupyter does, which sends no blank one. Errors of the code are part of the outcome."""
-        if not source.strip():
-            return Outcome(CellStatus.OK)
+        """Run one cell, which is not blank, as Jupyter does. Errors of the code are part of the outcome."""
         sendable = source.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be sent
         cell = _node({**CODE_CELL, "metadata": _node({}), "source": sendable})
         self._notebook.nb["cells"] = [cell]

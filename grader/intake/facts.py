@@ -11,6 +11,7 @@ from grader.limits import MAX_PARSED_SOURCE
 
 MODEL_FACTORIES = ("Sequential", "mobilenet_v3_small", "mobilenet_v3_large", "mobilenet_v2", "resnet18", "resnet50")
 _CELL_MAGIC = re.compile(r"^\s*%%(\w+)")
+_RUN = re.compile(r"^[ \t]*%run[ \t]+(?:-\w[ \t]+)*[\"']?([\w./-]{1,200})", re.MULTILINE)
 _PYTHON_MAGICS = {"time", "timeit", "capture", "prun"}
 
 
@@ -48,6 +49,9 @@ def facts_of(cells: Iterable[Cell]) -> Facts:
     facts = Facts()
     constants: dict[str, int] = {}
     for cell in parsed(cells):
+        for path in _RUN.findall(cell.source):
+            facts.strings.add(path)
+            facts.imports.add(path.removesuffix(".py"))
         for node in _nodes(cell.source):
             _note(node, facts, constants)
     return facts
@@ -69,14 +73,30 @@ def python_of(source: str) -> str:
         if magic[1] not in _PYTHON_MAGICS:
             return ""
         source = source.split("\n", 1)[1] if "\n" in source else ""
-    return "\n".join(_python_line(line) for line in source.split("\n"))
+    lines: list[str] = []
+    goes_on = False
+    for line in source.split("\n"):
+        other = goes_on or _is_magic(line)
+        lines.append(_python_line(line) if other else line)
+        goes_on = other and line.endswith("\\")
+    return "\n".join(lines)
+
+
+def _is_magic(line: str) -> bool:
+    code = line.strip()
+    return code.startswith(("%", "!", "?")) or code.endswith("?") or bool(_assigned(line))
+
+
+def _assigned(line: str) -> str:
+    """The names in ``names = !command`` or ``names = %magic``, with what stands before them; empty if it is neither."""
+    names, _, value = line.partition("=")
+    simple = all(name.strip().isidentifier() for name in names.split(","))
+    return names if simple and value.lstrip().startswith(("!", "%")) else ""
 
 
 def _python_line(line: str) -> str:
-    code = line.strip()
-    if code.startswith(("%", "!", "?")) or code.endswith("?"):
-        return line[: len(line) - len(line.lstrip())] + "pass"
-    return line
+    names = _assigned(line)
+    return f"{names}= None" if names else line[: len(line) - len(line.lstrip())] + "pass"
 
 
 def _nodes(source: str) -> Iterator[ast.AST]:

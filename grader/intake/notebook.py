@@ -30,10 +30,11 @@ def notebook_cells(text: str, name: str) -> tuple[tuple[Cell, ...], tuple[str, .
     cells = notebook.get("cells")
     if not isinstance(cells, list):
         raise IntakeError(f"{name} is not a notebook: it has no list of cells. Save it again from Jupyter.")
-    code = tuple(Cell(i, _source(c, name)) for i, c in enumerate(cells) if _is_code(c))
+    sources = ((i, _source(c, name)) for i, c in enumerate(cells) if _is_code(c))
+    code = tuple(Cell(i, text) for i, text in sources if text.strip())  # as Jupyter runs no blank cell
     if len(code) > MAX_CELLS:
         raise IntakeError(f"{name} has {len(code)} code cells, more than the {MAX_CELLS} allowed; split it.")
-    return code, notes if code else (*notes, f"{name} has no code cells.")
+    return code, notes if code else (*notes, f"{name} has no cell with code.")
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:

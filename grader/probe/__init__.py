@@ -14,7 +14,20 @@ SETTINGS: dict[str, Any] = {}
 
 def start(settings: dict[str, Any]) -> None:
     """Seed the generators, install the data shims and the recorder. ``settings``: the host's ``settings.json``."""
-    from . import absent, adam, channels, convolutions, direct, elsewhere, memory, recorder, seeding, shims, stand_ins
+    from . import (
+        absent,
+        adam,
+        channels,
+        convolutions,
+        direct,
+        elsewhere,
+        memory,
+        recorder,
+        screens,
+        seeding,
+        shims,
+        stand_ins,
+    )
 
     SETTINGS.update(settings)
     seeding.seed(int(settings.get("seed", 0)), int(settings.get("threads", 1)))
@@ -30,6 +43,7 @@ def start(settings: dict[str, Any]) -> None:
     stand_ins.install(answered)
     absent.install(answered)
     elsewhere.install()
+    screens.install()
 
 
 def call_train() -> None:

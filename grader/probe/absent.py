@@ -8,14 +8,15 @@ import ast
 import sys
 from typing import Any
 
+from .logs import AbsentLog
 from .stand_ins import use
 
-_LEFT_OUT: set[str] = set()  # full names of calls that may do nothing
+_LEFT_OUT: dict[str, str] = {}  # full names of calls that may do nothing, and the kind of answer
 
 
 def install(stand_ins: dict[str, str]) -> None:
-    """``stand_ins``: kind of answer by the call's full name; those of kind "nothing" do nothing here as well."""
-    _LEFT_OUT.update(name for name, kind in stand_ins.items() if kind == "nothing")
+    """``stand_ins``: kind of answer by the call's full name; those that do nothing need no package."""
+    _LEFT_OUT.update((name, kind) for name, kind in stand_ins.items() if kind in ("nothing", "log"))
 
 
 class Imports(ast.NodeTransformer):
@@ -81,11 +82,11 @@ class Absent:
         return self._fail()
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
-        """Nothing for calls that are left out anyway."""
+        """Nothing, or a log that nobody keeps, for calls that are left out anyway."""
         if self._whole not in _LEFT_OUT:
             return self._fail()
         use(self._whole)
-        return None
+        return AbsentLog() if _LEFT_OUT[self._whole] == "log" else None
 
     __mro_entries__ = __iter__ = __getitem__ = __setitem__ = __len__ = __contains__ = _fail
     __enter__ = __exit__ = __instancecheck__ = __subclasscheck__ = __or__ = __ror__ = __fspath__ = __array__ = _fail

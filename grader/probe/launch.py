@@ -21,10 +21,11 @@ def main() -> None:
     sys.path[1:1] = [*settings.get("import_roots", []), os.getcwd()]
     app = IPKernelApp.instance()
     app.initialize(["-f", connection, "--IPKernelApp.parent_handle=0", "--HistoryManager.enabled=False"])  # type: ignore[no-untyped-call]
-    from grader_probe import absent, elsewhere, recorder
+    from grader_probe import absent, elsewhere, recorder, screens
 
     assert app.shell is not None
     app.shell.InteractiveTB.set_mode("Plain")  # the usual mode takes half a minute over a recursion without end
+    screens.attach(app.shell, app.kernel)
     sys.argv = [settings.get("file", "")]
     if settings.get("kind") in ("script", "module") and settings.get("file"):
         app.shell.user_ns["__file__"] = settings["file"]

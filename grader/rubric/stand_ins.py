@@ -7,7 +7,7 @@ from pathlib import Path
 from grader.rubric.document import quoted, read_yaml
 
 FILE = "stand-ins.yaml"
-KINDS = ("projection", "figure", "close", "nothing")
+KINDS = ("projection", "figure", "close", "nothing", "log")
 MOST = 200
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){1,7}", re.ASCII)
 

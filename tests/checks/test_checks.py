@@ -162,6 +162,56 @@ def test_blank_cells_and_comments_do_not_count():
     assert check(context(doc={"cells": [blank, fine, blank]}), "runs").found.startswith("1 of 1 cell ran")
 
 
+def test_a_cell_that_counts_batches_of_a_training_that_was_cut_costs_nothing():
+    """Fewer batches and epochs lead to such errors; a misspelt name is the code's own."""
+    error = {"name": "AssertionError", "message": ""}
+    cells = [{"index": i, "status": "ok", "lines": 3} for i in range(3)]
+    counting = [*cells, {"index": 3, "status": "error", "lines": 2, "error": error}]
+    cut = {"reason": "converged", "model_id": 1, "cell": 2, "step": 40, "epochs": 9}
+    found = check(context(shortened=[cut], doc={"cells": counting}), "runs")
+    assert found.status is Status.PASS
+    assert "cut short before cell 3 failed" in found.found
+    assert check(context(doc={"cells": counting}), "runs").found.endswith("Cell 3 stops with AssertionError")
+    earlier = [counting[3] | {"index": 0}, *cells[1:]]
+    assert check(context(shortened=[cut], doc={"cells": earlier}), "runs").status is Status.PARTIAL
+    misspelt = [*cells, counting[3] | {"error": {"name": "NameError", "message": "name 'x' is not defined"}}]
+    assert check(context(shortened=[cut], doc={"cells": misspelt}), "runs").status is Status.PARTIAL
+
+
+def test_names_of_a_cell_that_lacks_something_cost_nothing_more():
+    lacking = {"name": "ModuleNotFoundError", "message": "No module named 'wandb'"}
+    unmade = {"name": "NameError", "message": "name 'run' is not defined"}
+    cells = [
+        {"index": 0, "status": "ok", "lines": 3},
+        {"index": 1, "status": "error", "lines": 1, "error": lacking},
+        {"index": 2, "status": "error", "lines": 1, "error": unmade},
+    ]
+    source = ["x = 1", "run = wandb.init()", "run.finish()"]
+    assert check(context(doc={"cells": cells}, source=source), "runs").status is Status.PASS
+    assert check(context(doc={"cells": cells}, source=["x = 1", "wandb.init()", "run"]), "runs").share < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("FileNotFoundError", "[Errno 2] No such file or directory: '/content/drive/MyDrive/x'"),
+        ("OSError", "[Errno 30] Read-only file system: '/content'"),
+        ("OSError", "[Errno 30] Read-only file system: '../models'"),
+        ("RuntimeError", "Parent directory /kaggle/working does not exist."),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: 'C:\\\\Users\\\\me\\\\net.pt'"),
+        ("Error", "unsupported locale setting"),
+        ("SystemExit", ""),
+    ],
+)
+def test_what_only_another_machine_has_costs_nothing(name, message):
+    bad = {"index": 1, "status": "error", "lines": 2, "error": {"name": name, "message": message}}
+    fine = {"index": 0, "status": "ok", "lines": 3}
+    assert check(context(doc={"cells": [fine, bad]}), "runs").status is Status.PASS
+    for own in ("No such file or directory: 'helper.csv'", "No such file or directory: 'contents/x'"):
+        wrong = bad | {"error": {"name": "FileNotFoundError", "message": own}}
+        assert check(context(doc={"cells": [fine, wrong]}), "runs").status is Status.PARTIAL
+
+
 def test_cells_that_do_not_matter_cost_little_or_nothing():
     bad = {"index": 4, "status": "error", "lines": 3}
     plot = bad | {"error": {"name": "TypeError", "message": "x", "traceback": "site-packages/matplotlib/axes.py"}}

@@ -4,6 +4,7 @@ import pytest
 from evidence_examples import cell, context, predictions, untouched
 
 from grader.checks import REGISTRY
+from grader.checks.hints import hint
 from grader.checks.surroundings import meant
 from grader.checks.written import makers
 from grader.evidence.model import CellRecord
@@ -34,6 +35,8 @@ def check(ctx, criterion):
         (cell(1, "KeyError", "'sex'"), "what does it say about the value"),
         (cell(1, "RuntimeError", "element 0 of tensors does not require grad"), "what does it say about the value"),
         (cell(1, status="timeout"), "may never end"),
+        (cell(1, "DeadKernel", "The Python process ended while this cell ran."), "ends the whole Python process"),
+        (cell(1, "OutputLimit", "The run showed more output than it may."), "show less"),
     ],
 )
 def test_the_next_step_fits_the_error(bad, words):
@@ -98,9 +101,12 @@ def test_a_name_that_a_later_cell_makes_asks_for_another_order():
 
 
 def test_a_name_of_a_cell_that_failed_before_points_there():
-    cells = [cell(0, "ModuleNotFoundError", "No module named 'lightning'"), cell(1, *UNDEFINED), cell(2)]
-    found = check(context(doc={"cells": cells}, source=["import lightning\nnet = 1", "net", "net = 2"]), "runs")
-    assert "Begin at cell 0" in found.next
+    """A cell for which a package lacks costs nothing, nor does what misses its names; it is still where to begin."""
+    lacking, missing = cell(0, "ModuleNotFoundError", "No module named 'lightning'"), cell(1, *UNDEFINED)
+    source = ["import lightning\nnet = 1", "net", "net = 2"]
+    ctx = context(doc={"cells": [lacking, missing, cell(2)]}, source=source)
+    assert check(ctx, "runs").status is Status.PASS
+    assert "Begin at cell 0" in hint(ctx, CellRecord.model_validate(missing))
 
 
 def test_a_name_that_is_asked_for_above_its_own_line():

@@ -84,7 +84,7 @@ def test_a_notebook_runs_on_past_errors_questions_and_time_outs(execute: Execute
     evidence = execute(
         TRAINING,
         "1 / 0  # a comment\n\n# another",
-        "input('name')",
+        "while input('more?') != 'no':\n    pass",
         "import time\nwhile True:\n    time.sleep(0.05)",
         "%pip install no-such-package\n6 * 7",
         "lone = '\ud800'\nexit()",
@@ -121,14 +121,24 @@ def test_a_notebook_runs_on_past_errors_questions_and_time_outs(execute: Execute
     assert document.problems == []
 
 
-def test_blank_cells_are_no_failures(execute: Execute) -> None:
-    """Nearly every notebook ends with one; Jupyter sends none of them to the kernel."""
-    evidence = execute("", "a = 1", " \n\t\n", "# what comes here?", "assert a == 1", "\u00a0", "")
-    assert statuses(evidence) == [CellStatus.OK] * 7
-    assert [c.lines for c in evidence.document.cells] == [0, 1, 0, 0, 1, 0, 0]
-    assert not any(c.has_output for c in evidence.document.cells)
-    assert evidence.document.host.exit is Exit.FINISHED
-    assert evidence.document.problems == []
+def test_screens_keyboards_and_extensions_that_are_not_there_stop_no_cell(execute: Execute) -> None:
+    """Such lines stand above imports. A debugger ends at once, and so does a loop that waits for a certain answer."""
+    evidence = execute(
+        "%matplotlib widget\nimport math",
+        "%matplotlib qt\n%matplotlib tk\n%matplotlib notebook\nimport random",
+        "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\nplt.switch_backend('QtAgg')",
+        "plt.style.use('seaborn')\nplt.style.use(['science', 'ggplot'])\nassert plt.rcParams['axes.grid']",
+        "with plt.style.context('no-such-style'):\n    plt.plot([math.pi, random.random()])\nplt.show()",
+        "%conda install -y torch\n%load_ext tensorboard\n%tensorboard --logdir runs\n%load_ext autoreload",
+        "import getpass\nassert int(input('How many? ') or 3) == 3\nassert getpass.getpass('key') == ''",
+        "import pdb\npdb.set_trace()\nx = 1",
+        "import matplotlib\nmatplotlib.use('no-such-backend')",
+    )
+    assert statuses(evidence) == [CellStatus.OK] * 7 + [CellStatus.ERROR] * 2
+    assert evidence.document.claims is not None
+    notes = " ".join(evidence.document.claims.notes)
+    for words in ("in a window", "style of plots", "not installed when", "extension of Jupyter", "empty line"):
+        assert words in notes
 
 
 def test_a_kernel_that_ends_itself_keeps_what_was_before(execute: Execute) -> None:

@@ -179,7 +179,7 @@ ATTACKS = (
                 notebook(kernelspec={"name": "../../bin/sh", "display_name": SCRIPT, "argv": ["sh", "-c", "id"]})
             )
         },
-        says="has no code cells",
+        says="has no cell with code",
         held_out_at_most=0.0,
     ),
     Attack(

@@ -74,7 +74,7 @@ def test_nested_values_where_text_should_be(tmp_path: Path) -> None:
         document = notebook("x = 1") | {"metadata": {"kernelspec": {"language": nest, "name": nest}}}
         document["cells"] += [{"cell_type": "code", "source": nest}, {"cell_type": "code", "source": [nest, "y"]}]
         (submission,) = read_path(save(tmp_path / "a.ipynb", document), task=TASK)
-        assert [cell.source for cell in submission.files[0].cells] == ["x = 1", "", "y"]
+        assert [cell.source for cell in submission.files[0].cells] == ["x = 1", "y"]
 
 
 def test_only_so_much_source_is_parsed(tmp_path: Path) -> None:
@@ -92,3 +92,12 @@ def test_only_so_many_files_of_a_student_are_looked_at(tmp_path: Path, monkeypat
     (submission,) = read_path(tmp_path / "ana", task=TASK)
     assert submission.files[0].path.name == "z.ipynb"
     assert submission.notes == ("Of 6 notebooks and Python files 3 were looked at; hand in fewer.",)
+
+
+def test_blank_cells_are_left_out(tmp_path: Path) -> None:
+    """Nearly every notebook ends with one. Jupyter runs none of them, so they neither fail nor count."""
+    path = save(tmp_path / "a.ipynb", notebook("", "a = 1", " \n\t\n", "# what comes here?", "\u00a0", "b = 2", ""))
+    (submission,) = read_path(path, task=TASK)
+    assert [cell.index for cell in submission.files[0].cells] == [1, 3, 5]
+    (blank,) = read_path(save(tmp_path / "b.ipynb", notebook("", "\n")), task=TASK)
+    assert blank.files[0].cells == ()

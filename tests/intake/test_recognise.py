@@ -90,6 +90,11 @@ def test_told_from_content_is_noted(tmp_path: Path) -> None:
         ("%%time\nx = 1", "x = 1"),
         ("%%bash\nrm -rf x", ""),
         ("nn.Linear?", "pass"),
+        ("files = !ls\nx = 1", "files = None\nx = 1"),
+        ("if x:\n    a, b =%timeit -o f()", "if x:\n    a, b = None"),
+        ("!pip install a \\\n  b\nx = 1", "pass\n  pass\nx = 1"),
+        ("a == !b", "a == !b"),
+        ("f(x) = !b", "f(x) = !b"),
     ],
 )
 def test_magics_are_tolerated(source: str, python: str) -> None:
@@ -99,6 +104,15 @@ def test_magics_are_tolerated(source: str, python: str) -> None:
 def test_cells_with_magics_count() -> None:
     facts = facts_of([Cell(0, "%pip install torch\nimport torchvision\nMNIST('.')"), Cell(1, "def broken(:")])
     assert {"torchvision", "MNIST"} <= facts.names
+
+
+def test_a_file_that_is_run_belongs_to_the_work(tmp_path: Path) -> None:
+    """And so do the modules that it imports; a file that nothing names does not."""
+    for name, text in (("helper.py", "import deeper"), ("deeper.py", "x = 1"), ("other.py", "y = 2")):
+        save(tmp_path / name, text)
+    path = save(tmp_path / "01_penguin_classification.ipynb", notebook("%run -i helper.py\nfiles = !ls"))
+    (found,) = read_path(path)
+    assert sorted(companion.name for companion in found.files[0].companions) == ["deeper.py", "helper.py"]
 
 
 def test_percent_script() -> None:

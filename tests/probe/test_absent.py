@@ -7,11 +7,12 @@ import pytest
 
 from grader.probe import absent, stand_ins
 from grader.probe.absent import Absent, Imports, install
+from grader.probe.answers import ANSWERS
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    monkeypatch.setattr(absent, "_LEFT_OUT", set())
+    monkeypatch.setattr(absent, "_LEFT_OUT", {})
     monkeypatch.setattr(stand_ins, "USED", [])
 
 
@@ -54,6 +55,46 @@ def test_calls_that_do_nothing_anyway_do_nothing():
     assert stand_ins.USED == ["nowhere.drive.mount"]
     with pytest.raises(ModuleNotFoundError):
         run("from nowhere import drive\ndrive.unmount()")
+
+
+def test_a_log_that_nobody_keeps_takes_every_call():
+    """As tutorials write it around and in a training; a number taken from it fails."""
+    install({"nowhere.Writer": "log", "nowhere.begin": "log"})
+    found = run(
+        "import nowhere\nfrom nowhere import Writer\n"
+        "w = Writer('runs/a', comment=1)\nw.add_scalar('loss', 1.0, 2)\nw.steps = 1\nw.steps += 1\n"
+        "with nowhere.begin(project='p') as r:\n    r.log({'a': 1})\n    r.summary['best'] = 3\n    n = r.config\n"
+        "assert w and len(r) == 0 and [*r] == [] and w.steps == 2\nw.flush().close()"
+    )
+    assert stand_ins.USED == ["nowhere.Writer", "nowhere.begin"]
+    for use in ("float(n)", "n + 1", "n < 1", "range(n)"):
+        with pytest.raises(TypeError, match="AbsentLog"):
+            run(use, n=found["n"])
+
+
+def test_a_log_of_a_package_that_is_there_is_left_out_as_well(monkeypatch):
+    """What a class derives from it or asks of it, type hints included, goes on."""
+
+    class Writer:
+        """Writes."""
+
+        def __init__(self, folder):
+            raise AssertionError(folder)
+
+    used = []
+    stand_in = ANSWERS["log"](Writer, lambda: used.append(1))
+    assert (stand_in.__name__, stand_in.__doc__) == ("Writer", "Writes.")
+    assert isinstance(stand_in("runs"), stand_in)
+    assert stand_in | None
+
+    class Mine(stand_in):
+        def __init__(self, folder):
+            super().__init__(folder)
+            self.step = 1
+
+    assert Mine("runs").step == 1
+    Mine("runs").add_scalar("loss", 1.0)
+    assert len(used) == 3
 
 
 @pytest.mark.parametrize(
