@@ -53,11 +53,12 @@ def _wrap(name: str, wrapper: Any, module: Any) -> None:
         setattr(module, name, wrapped)
 
 
-def _without_windows(original: Any, backend: Any, *args: Any, **kwargs: Any) -> Any:
+def _without_windows(original: Any, *args: Any, **kwargs: Any) -> Any:
+    backend = next(iter((*args, *kwargs.values())), None)  # the only argument without a default, by whatever name
     if isinstance(backend, str) and backend.lower() in WINDOWS:
         shims.note(NO_SCREEN)
         return None
-    return original(backend, *args, **kwargs)
+    return original(*args, **kwargs)
 
 
 def _known_styles(original: Any, style: Any) -> None:

@@ -126,7 +126,8 @@ def test_screens_keyboards_and_extensions_that_are_not_there_stop_no_cell(execut
     evidence = execute(
         "%matplotlib widget\nimport math",
         "%matplotlib qt\n%matplotlib tk\n%matplotlib notebook\nimport random",
-        "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\nplt.switch_backend('QtAgg')",
+        "import matplotlib\nmatplotlib.use('TkAgg')\nfrom matplotlib import pyplot as plt",
+        "plt.switch_backend(newbackend='QtAgg')",
         "plt.style.use('seaborn')\nplt.style.use(['science', 'ggplot'])\nassert plt.rcParams['axes.grid']",
         "with plt.style.context('no-such-style'):\n    plt.plot([math.pi, random.random()])\nplt.show()",
         "%conda install -y torch\n%load_ext tensorboard\n%tensorboard --logdir runs\n%load_ext autoreload",
@@ -134,7 +135,7 @@ def test_screens_keyboards_and_extensions_that_are_not_there_stop_no_cell(execut
         "import pdb\npdb.set_trace()\nx = 1",
         "import matplotlib\nmatplotlib.use('no-such-backend')",
     )
-    assert statuses(evidence) == [CellStatus.OK] * 7 + [CellStatus.ERROR] * 2
+    assert statuses(evidence) == [CellStatus.OK] * 8 + [CellStatus.ERROR] * 2
     assert evidence.document.claims is not None
     notes = " ".join(evidence.document.claims.notes)
     for words in ("in a window", "style of plots", "not installed when", "extension of Jupyter", "empty line"):

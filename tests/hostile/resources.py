@@ -309,7 +309,7 @@ print(sum(1 for _ in loader))
             FILE: "# %%\nname = input('who are you?')\n# %%\nimport pdb; pdb.set_trace()\n# %%\nbreakpoint()\n"
             + HONEST,
         },
-        says="StdinNotImplementedError",
+        says="Questions at the keyboard were answered with an empty line.",
         held_out_at_least=29.0,
     ),
     Attack(
