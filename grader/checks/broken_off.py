@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from grader.checks.context import Context
 from grader.checks.result import count
-from grader.checks.surroundings import excused, lack, undefined
-from grader.checks.written import makers
+from grader.checks.surroundings import excused, lack
+from grader.checks.written import makers_of_missing
 from grader.evidence.model import CellRecord, Claims
 from grader.types import CellStatus
 
@@ -40,8 +40,7 @@ def wanting(ctx: Context) -> CellRecord | None:
     cell = _failed(ctx)
     if cell is None or cell.error is None:
         return None
-    name = undefined(cell)
-    before = makers(ctx.source, name) if name else []
+    before = makers_of_missing(ctx.source, cell)
     lacking = [c for c in ctx.failures if c.index in before and lack(c)]
     return cell if lack(cell) else next(iter(lacking), None)
 

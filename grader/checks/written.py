@@ -4,6 +4,8 @@ import ast
 import re
 from collections.abc import Sequence
 
+from grader.checks.surroundings import undefined
+from grader.evidence.model import CellRecord
 from grader.intake.facts import facts_of, parsed, tree_of
 from grader.intake.submission import Cell
 
@@ -22,6 +24,12 @@ def calls(cells: Sequence[Cell]) -> frozenset[str]:
 def makers(cells: Sequence[Cell], name: str) -> list[int]:
     """Indices of the cells that assign, define or import ``name`` for all cells after them."""
     return [cell.index for cell in parsed(cells) if name in cell.source and name in _made(cell.source)]
+
+
+def makers_of_missing(cells: Sequence[Cell], failed: CellRecord) -> list[int]:
+    """Indices of the cells that make the name for want of which ``failed`` failed; none if it failed otherwise."""
+    name = undefined(failed)
+    return makers(cells, name) if name else []
 
 
 def _made(source: str) -> set[str]:

@@ -72,7 +72,7 @@ def test_a_log_that_nobody_keeps_takes_every_call():
             run(use, n=found["n"])
 
 
-def test_a_log_of_a_package_that_is_there_is_left_out_as_well(monkeypatch):
+def test_a_log_of_a_package_that_is_there_is_left_out_as_well():
     """What a class derives from it or asks of it, type hints included, goes on."""
 
     class Writer:
