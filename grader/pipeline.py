@@ -24,6 +24,7 @@ from grader.grade.model import StudentReport, TaskReport
 from grader.grade.repeats import better_run, is_borderline, is_stuck, median_run
 from grader.intake.submission import Cell, Submission, TaskFile
 from grader.report.html import Site, render_section
+from grader.rubric.stand_ins import without_package
 from grader.sandbox.bubblewrap import Bubblewrap
 from grader.sandbox.choose import choose
 from grader.sandbox.forks import fork_server
@@ -294,9 +295,10 @@ def _key(work: Work, world: World, isolation: str) -> str:
 def _sparing(work: Work, world: World) -> Sparing:
     """What this run may leave out. Of the rubric only the budget counts, so that other points ask for no new run."""
     settings, task = work.settings, work.file.task
+    stand_ins = stand_ins_for(settings)
     if settings.full:
-        return FULL
-    budget, stand_ins = rubric_for(task, settings).budget, stand_ins_for(settings)
+        return replace(FULL, absent=without_package(stand_ins))
+    budget = rubric_for(task, settings).budget
     if settings.calibrating:
         return replace(FULL, work=budget.work)
     calibration = calibration_for(task, stand_in=world.stand_in)

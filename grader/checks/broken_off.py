@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from grader.checks.context import Context
 from grader.checks.result import count
 from grader.checks.surroundings import excused, lack
-from grader.checks.written import makers_of_missing
 from grader.evidence.model import CellRecord, Claims
 from grader.types import CellStatus
 
@@ -40,7 +39,7 @@ def wanting(ctx: Context) -> CellRecord | None:
     cell = _failed(ctx)
     if cell is None or cell.error is None:
         return None
-    before = makers_of_missing(ctx.source, cell)
+    before = ctx.makers_of_missing(cell)
     lacking = [c for c in ctx.failures if c.index in before and lack(c)]
     return cell if lack(cell) else next(iter(lacking), None)
 

@@ -1,5 +1,6 @@
 """Everything a check may look at, and the few questions that most checks ask of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import dropwhile
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from grader.checks.result import CheckResult, harness_error, review
 from grader.checks.scoring import Measured, measure
-from grader.checks.surroundings import FAILED, excused, stopping
-from grader.checks.written import calls
+from grader.checks.surroundings import FAILED, excused, stopping, undefined
+from grader.checks.written import calls, makers
 from grader.evidence.bundle import Evidence
 from grader.evidence.model import (
     ArchitectureClaim,
@@ -94,13 +95,23 @@ class Context:
 
     @property
     def first_failure(self) -> CellRecord | None:
-        """The first cell that failed; one that is excused only if no other failed."""
-        return next((c for c in self.failures if not excused(c)), next(iter(self.failures), None))
+        """The first cell that failed; one that is excused, or may fail, only if no other failed."""
+        own = (c for c in self.failures if not excused(c) and not c.may_fail)
+        return next(own, next(iter(self.failures), None))
 
     @cached_property
     def calls(self) -> frozenset[str]:
         """Which calls of a training stand in the text of the cells; none if that is not at hand."""
         return calls(self.source)
+
+    @cached_property
+    def makers(self) -> Mapping[str, list[int]]:
+        """By each name, indices of the cells that make it; none if their text is not at hand."""
+        return makers(self.source)
+
+    def makers_of_missing(self, failed: CellRecord) -> list[int]:
+        """Indices of the cells that make the name for want of which ``failed`` failed; none if it failed otherwise."""
+        return self.makers.get(undefined(failed), [])
 
     @property
     def writes_training(self) -> bool:

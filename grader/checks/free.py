@@ -2,23 +2,33 @@
 
 from grader.checks.context import Context
 from grader.checks.surroundings import excused
-from grader.checks.written import makers_of_missing
 from grader.evidence.model import CellRecord
 from grader.types import CellStatus
 
+ENDED = ("DeadKernel", "OutputLimit")  # not the code's own exceptions
 OWN = frozenset(  # errors that no missing batch or epoch leads to
     {"NameError", "SyntaxError", "IndentationError", "TabError", "AttributeError", "ImportError", "ModuleNotFoundError"}
 )
 
 
 def for_surroundings(ctx: Context) -> list[CellRecord]:
-    """Cells that failed for what surrounds the code, or for a name that such a cell would have made."""
+    """Cells that failed for what surrounds the code, or that are marked as showing an error, or that asked for a name
+    which such a cell would have made."""
     found: list[CellRecord] = []
+    indices: set[int] = set()
     for cell in ctx.failures:
-        before = makers_of_missing(ctx.source, cell)
-        if excused(cell) or any(other.index in before for other in found):
+        if _on_purpose(ctx, cell) or excused(cell) or not indices.isdisjoint(ctx.makers_of_missing(cell)):
             found.append(cell)
+            indices.add(cell.index)
     return found
+
+
+def _on_purpose(ctx: Context, cell: CellRecord) -> bool:
+    """Whether a cell that is tagged so failed as such cells do: with an exception, and the net is trained elsewhere."""
+    at = None if ctx.episode is None else ctx.episode.last_cell
+    trains = at is not None and at < len(ctx.document.cells) and ctx.document.cells[at] is cell
+    ended = cell.error is None or cell.error.name in ENDED
+    return cell.may_fail and cell.status is CellStatus.ERROR and not ended and not trains
 
 
 def after_a_cut(ctx: Context) -> list[CellRecord]:

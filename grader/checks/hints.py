@@ -2,7 +2,6 @@
 
 from grader.checks.context import Context
 from grader.checks.surroundings import meant, undefined
-from grader.checks.written import makers
 from grader.evidence.model import CellRecord
 from grader.types import CellStatus
 
@@ -57,7 +56,7 @@ def hint(ctx: Context, cell: CellRecord) -> str:
 
 def _out_of_order(ctx: Context, cell: CellRecord, name: str) -> str:
     """Where the cells themselves make the name that is missed; empty if none does, or if their text is not known."""
-    found = makers(ctx.source, name)
+    found = ctx.makers.get(name, [])
     failed = {c.index for c in ctx.failures}
     if before := [index for index in found if index < cell.index and index in failed]:
         return f"Begin at cell {before[-1]}, which makes “{name}” and does not run to its end itself."

@@ -37,10 +37,19 @@ GPU_WORDS = (
 )
 PLOTTING = ("/matplotlib/", "/seaborn/", "/umap/", "/plotly/", "\\matplotlib\\", "\\seaborn\\")
 ELSEWHERE = re.compile(r"(?:^|[\s'\"])(?:/(?:content|kaggle|mnt|home|Users|Volumes)(?:/|['\"]|$)|[A-Za-z]:[\\/])")
-NOT_FOUND = ("no such file", "read-only file system", "permission denied", "parent directory", "not a directory")
+NOT_FOUND = (
+    "no such file",
+    "read-only file system",
+    "permission denied",
+    "parent directory",
+    "not a directory",
+    "non-existent directory",
+)
 MISSING = re.compile(r"(?:No module named|Missing optional dependency) '([\w.-]{1,80})'")
+EMPTY_ANSWER = re.compile(r"(?:invalid literal for int\(\) with base 10|could not convert string to float): ''$")
 UNDEFINED = re.compile(r"name '(\w{1,60})' is not defined")
-ABSENT = re.compile(r"\bAbsent(?:Log)?\b")  # what stands for something of a package that is not there
+ABSENT = re.compile(r"\b(?:Absent(?:Log)?|UnseenBar)\b")  # what stands for something of a package that is not there
+CALLED = "CalledProcessError"  # another program failed
 CUT = "BudgetSpent"  # ends a loop whose budget is spent
 HERE = frozenset(  # a part that one of these does not have is no package that is missing
     {"torch", "torchvision", "numpy", "pandas", "matplotlib", "sklearn", "skimage", "scipy", "PIL", "palmerpenguins"}
@@ -51,8 +60,8 @@ FAILED = (CellStatus.ERROR, CellStatus.TIMEOUT)
 
 
 def lack(cell: CellRecord) -> str:
-    """In words, what a cell failed for want of on this machine: a package, the network, a GPU, a folder, a language;
-    empty if nothing."""
+    """In words, what a cell failed for want of on this machine: a package, the network, a GPU, a folder, a language,
+    somebody at the keyboard; empty if nothing."""
     if cell.error is None:
         return ""
     message = cell.error.message.lower()
@@ -60,6 +69,8 @@ def lack(cell: CellRecord) -> str:
         return "the network"
     if any(words in message for words in GPU_WORDS):
         return "a GPU"
+    if EMPTY_ANSWER.search(cell.error.message) and "input(" in cell.error.traceback:
+        return "somebody's answer at the keyboard"
     return _place(cell.error.message) or _package(cell)
 
 
@@ -120,22 +131,27 @@ def undefined(cell: CellRecord) -> str:
 
 
 def excused(cell: CellRecord) -> bool:
-    """Whether a failure comes from what is missing (see :func:`lack`), from an import, from a plot, from a program that
-    ends itself, or from the grader, which ended a loop."""
+    """Whether a failure comes from what is missing (see :func:`lack`), an import, a plot, another program that was
+    called, a program that ends itself, or the grader, which ended a loop."""
     if cell.error is None:
         return False
     return (
         cell.error.name == CUT
         or bool(lack(cell))
-        or cell.error.name in ("ModuleNotFoundError", "ImportError", "SystemExit")
+        or cell.error.name in ("ModuleNotFoundError", "ImportError", "SystemExit", CALLED)
         or _plots(cell)
     )
 
 
 def stopping(cells: Sequence[CellRecord]) -> CellRecord | None:
-    """The cell that failed first, plots left aside, if this machine lacks what it needs."""
-    first = next((c for c in cells if c.status in FAILED and (lack(c) or not _plots(c))), None)
+    """The cell that failed first, if this machine lacks what it needs. Plots, other programs and what is tagged as
+    showing an error are left aside."""
+    first = next((c for c in cells if c.status in FAILED and (lack(c) or not _beside(c))), None)
     return first if first is not None and lack(first) else None
+
+
+def _beside(cell: CellRecord) -> bool:
+    return cell.may_fail or _plots(cell) or (cell.error is not None and cell.error.name == CALLED)
 
 
 def _plots(cell: CellRecord) -> bool:

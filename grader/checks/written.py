@@ -2,10 +2,8 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from grader.checks.surroundings import undefined
-from grader.evidence.model import CellRecord
 from grader.intake.facts import facts_of, parsed, tree_of
 from grader.intake.submission import Cell
 
@@ -21,15 +19,13 @@ def calls(cells: Sequence[Cell]) -> frozenset[str]:
     return frozenset(named.union(*(CALLED.findall(COMMENT.sub("", source)) for source in unread)))
 
 
-def makers(cells: Sequence[Cell], name: str) -> list[int]:
-    """Indices of the cells that assign, define or import ``name`` for all cells after them."""
-    return [cell.index for cell in parsed(cells) if name in cell.source and name in _made(cell.source)]
-
-
-def makers_of_missing(cells: Sequence[Cell], failed: CellRecord) -> list[int]:
-    """Indices of the cells that make the name for want of which ``failed`` failed; none if it failed otherwise."""
-    name = undefined(failed)
-    return makers(cells, name) if name else []
+def makers(cells: Sequence[Cell]) -> Mapping[str, list[int]]:
+    """By each name, indices of the cells that assign, define or import it for all cells after them."""
+    found: dict[str, list[int]] = {}
+    for cell in parsed(cells):
+        for name in _made(cell.source):
+            found.setdefault(name, []).append(cell.index)
+    return found
 
 
 def _made(source: str) -> set[str]:

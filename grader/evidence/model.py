@@ -70,6 +70,7 @@ class CellRecord(Record):
     wall_s: Finite = 0.0
     lines: Count = 0  # lines of source that are neither blank nor comment
     has_output: bool = False
+    may_fail: bool = False  # tagged as one that shows an error, or need not be run
 
 
 # --- written beside the student's code -----------------------------------------------------------------------------

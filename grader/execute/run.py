@@ -332,4 +332,5 @@ def _record(cell: Cell, outcome: Outcome) -> CellRecord:
         wall_s=outcome.wall_s,
         lines=sum(1 for line in lines if line and not line.startswith("#")),
         has_output=outcome.has_output,
+        may_fail=cell.may_fail,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from grader.execute.level import converged
 from grader.limits import MIB, RunLimits
 from grader.rubric import Budget, Calibration
+from grader.rubric.stand_ins import without_package
 from grader.tasks.model import World
 
 PART_OF_LIMIT = 0.9  # of a hard limit that training may take, so that what it reached can still be marked
@@ -17,12 +18,14 @@ REMEMBER_BYTES = 256 * MIB  # of data set items that are built once and remember
 @dataclass(frozen=True)
 class Sparing:
     """``remember_bytes``: memory for data set items that come out alike each time; 0 remembers none. ``stand_ins``:
-    full names of calls, and the kind of cheap answer each gets instead. ``converged``: when a training has certainly
+    full names of calls, and the kind of cheap answer each gets instead. ``absent``: the same for calls of packages that
+    are not installed; nothing is spared by them. ``converged``: when a training has certainly
     reached full marks, None to train on regardless. ``work``: seconds of training on a nominal processor after which
     it is cut short, and ``budget_s`` by the clock."""
 
     remember_bytes: int = REMEMBER_BYTES
     stand_ins: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
     converged: Mapping[str, Any] | None = None
     work: float | None = None
     budget_s: float | None = None
@@ -32,6 +35,7 @@ class Sparing:
         return {
             "remember_bytes": self.remember_bytes,
             "stand_ins": dict(self.stand_ins),
+            "absent": dict(self.absent),
             "converged": None if self.converged is None else dict(self.converged),
             "work": self.work,
             "budget_s": self.budget_s,
@@ -50,6 +54,7 @@ def spared(
     of one asks for a new run."""
     return Sparing(
         stand_ins=stand_ins,
+        absent=without_package(stand_ins),
         converged=converged(world, calibration),
         work=budget.work,
         budget_s=_seconds(budget, limits),

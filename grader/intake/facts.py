@@ -12,6 +12,7 @@ from grader.limits import MAX_PARSED_SOURCE
 MODEL_FACTORIES = ("Sequential", "mobilenet_v3_small", "mobilenet_v3_large", "mobilenet_v2", "resnet18", "resnet50")
 _CELL_MAGIC = re.compile(r"^\s*%%(\w+)")
 _RUN = re.compile(r"^[ \t]*%run[ \t]+(?:-\w[ \t]+)*[\"']?([\w./-]{1,200})", re.MULTILINE)
+_FOLDER = re.compile(r"^[ \t]*%cd[ \t]+(?:-\w[ \t]+)*[\"']?([\w./-]{1,200})", re.MULTILINE)
 _PYTHON_MAGICS = {"time", "timeit", "capture", "prun"}
 
 
@@ -52,6 +53,7 @@ def facts_of(cells: Iterable[Cell]) -> Facts:
         for path in _RUN.findall(cell.source):
             facts.strings.add(path)
             facts.imports.add(path.removesuffix(".py"))
+        facts.strings.update(_FOLDER.findall(cell.source))
         for node in _nodes(cell.source):
             _note(node, facts, constants)
     return facts

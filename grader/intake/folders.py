@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.errors import AmbiguousTask, IntakeError
-from grader.intake.assemble import task_file, used_beside
+from grader.intake.assemble import task_file
+from grader.intake.beside import used_beside
 from grader.intake.choose import Choice, choose
 from grader.intake.recognise import by_name
 from grader.intake.source import SUFFIXES, read_source, require_task
@@ -109,14 +110,14 @@ def _belongs(submission: Submission, other: Submission) -> bool:
     )
 
 
-def _one_file(path: Path, *, task: TaskId | None, student: str | None) -> Submission:
+def _one_file(path: Path, *, task: TaskId | None, student: str | None, shared: bool = False) -> Submission:
     source = read_source(path)
     found = require_task(source, task)
     fork = path.parent.parent
     if path.parent.name == EXERCISES and (fork / "src").is_dir():
         file = task_file(source, found, fork, companions=_fork_files(fork), import_roots=(fork / "src",))
     else:
-        file = task_file(source, found, path.parent, companions=used_beside(source))
+        file = task_file(source, found, path.parent, companions=used_beside(source, shared=shared))
     return Submission(student or shown(path.stem), (file,))
 
 
@@ -150,8 +151,7 @@ def _fork_files(fork: Path) -> list[Path]:
 
 
 def _class(folder: Path, *, task: TaskId | None, flat: bool) -> list[Submission]:
-    handed_in = [sub for sub in subfolders(folder) if files(sub)]
-    found = [(_fork if is_fork(sub) else _student)(sub, task=task, student=None) for sub in handed_in]
+    found = [one for sub in subfolders(folder) if (one := _handed_in(sub, task=task)) is not None]
     if flat:
         alone = _sources(files(folder, depth=0))
         found += [_lone(path, task=task) for path in alone]
@@ -160,10 +160,21 @@ def _class(folder: Path, *, task: TaskId | None, flat: bool) -> list[Submission]
     return sorted(found, key=lambda submission: submission.student)
 
 
+def _handed_in(folder: Path, *, task: TaskId | None) -> Submission | None:
+    """One student's folder in a class; None if it is empty. One that cannot be read costs nobody else anything."""
+    try:
+        if not files(folder, most=1):
+            return None
+        return (_fork if is_fork(folder) else _student)(folder, task=task, student=None)
+    except IntakeError as problem:
+        name = shown(folder.name)
+        return Submission(name, (), (Unreadable(folder.with_name(name), str(problem), task),))
+
+
 def _lone(path: Path, *, task: TaskId | None) -> Submission:
     """A file that is one student's whole work, in a folder of many."""
     try:
-        return _one_file(path, task=task, student=None)
+        return _one_file(path, task=task, student=None, shared=True)
     except (IntakeError, AmbiguousTask) as problem:
         return Submission(shown(path.stem), (), (Unreadable(path.with_name(shown(path.name)), str(problem), task),))
 

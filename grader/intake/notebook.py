@@ -11,6 +11,7 @@ from grader.intake.submission import Cell
 from grader.limits import MAX_CELL_SOURCE, MAX_CELLS, MAX_NOTEBOOK_MARKS
 
 CURRENT = 4
+MAY_FAIL = ("raises-exception", "skip-execution")  # nbclient's tags for cells that fail on purpose, or are left out
 _PYTHON = ("", "python", "python2", "python3", "ipython", "ipython2", "ipython3")
 _OTHER_KERNELS = {"ir": "R", "r": "R", "julia": "Julia", "bash": "Bash", "octave": "Octave", "javascript": "JavaScript"}
 
@@ -30,8 +31,8 @@ def notebook_cells(text: str, name: str) -> tuple[tuple[Cell, ...], tuple[str, .
     cells = notebook.get("cells")
     if not isinstance(cells, list):
         raise IntakeError(f"{name} is not a notebook: it has no list of cells. Save it again from Jupyter.")
-    sources = ((i, _source(c, name)) for i, c in enumerate(cells) if _is_code(c))
-    code = tuple(Cell(i, text) for i, text in sources if text.strip())  # as Jupyter runs no blank cell
+    found = (Cell(i, _source(c, name), _may_fail(c)) for i, c in enumerate(cells) if _is_code(c))
+    code = tuple(cell for cell in found if cell.source.strip())  # as Jupyter runs no blank cell
     if len(code) > MAX_CELLS:
         raise IntakeError(f"{name} has {len(code)} code cells, more than the {MAX_CELLS} allowed; split it.")
     return code, notes if code else (*notes, f"{name} has no cell with code.")
@@ -109,6 +110,11 @@ def _mapping(value: object) -> dict[str, Any]:
 
 def _is_code(cell: object) -> bool:
     return isinstance(cell, dict) and cell.get("cell_type") == "code"
+
+
+def _may_fail(cell: dict[str, Any]) -> bool:
+    tags = _mapping(cell.get("metadata")).get("tags")
+    return isinstance(tags, list) and any(tag in tags for tag in MAY_FAIL)
 
 
 def _source(cell: dict[str, Any], name: str) -> str:

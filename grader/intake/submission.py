@@ -9,10 +9,12 @@ from grader.types import TaskId
 
 @dataclass(frozen=True)
 class Cell:
-    """One code cell. ``index`` counts all cells of the notebook from 0; ``source`` is IPython source."""
+    """One code cell. ``index`` counts all cells of the notebook from 0; ``source`` is IPython source. ``may_fail``: it
+    is tagged as one that shows an error, or that need not be run."""
 
     index: int
     source: str
+    may_fail: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Reads a file's text whatever its encoding, with a cap on its size and a sentence for each thing that can be wrong."""
 
 import codecs
+import hashlib
 import io
 import stat
 import tokenize
@@ -52,6 +53,18 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise IntakeError(f"{path.name} cannot be read ({reason}); check its permissions.") from error
+
+
+def digest_of(path: Path) -> bytes:
+    """The SHA-256 of a file's content, of any size. Raises ``IntakeError`` if it cannot be read."""
+    total = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while piece := stream.read(MIB):
+                total.update(piece)
+    except OSError as error:
+        raise IntakeError(f"{path.name} cannot be read ({error.strerror}); check its permissions.") from error
+    return total.digest()
 
 
 def _decode(data: bytes, *, python: bool) -> tuple[str, bool]:

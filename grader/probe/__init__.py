@@ -39,9 +39,8 @@ def start(settings: dict[str, Any]) -> None:
     channels.install()
     sparing = settings.get("sparing") or {}
     memory.install(int(sparing.get("remember_bytes") or 0))
-    answered = dict(sparing.get("stand_ins") or {})
-    stand_ins.install(answered)
-    absent.install(answered)
+    stand_ins.install(dict(sparing.get("stand_ins") or {}))
+    absent.install(dict(sparing.get("absent") or {}))
     elsewhere.install()
     screens.install()
 

@@ -8,15 +8,16 @@ import ast
 import sys
 from typing import Any
 
-from .logs import AbsentLog
-from .stand_ins import use
+from . import shims
+from .logs import AbsentLog, UnseenBar
 
+NOTE = "Calls by which nothing is marked did nothing where their package is not installed here."
 _LEFT_OUT: dict[str, str] = {}  # full names of calls that may do nothing, and the kind of answer
 
 
-def install(stand_ins: dict[str, str]) -> None:
-    """``stand_ins``: kind of answer by the call's full name; those that do nothing need no package."""
-    _LEFT_OUT.update((name, kind) for name, kind in stand_ins.items() if kind in ("nothing", "log"))
+def install(answers: dict[str, str]) -> None:
+    """``answers``: kind of answer, ``nothing``, ``log`` or ``items``, by the call's full name."""
+    _LEFT_OUT.update(answers)
 
 
 class Imports(ast.NodeTransformer):
@@ -81,12 +82,13 @@ class Absent:
             return Absent(whole, self._problem)
         return self._fail()
 
-    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
-        """Nothing, or a log that nobody keeps, for calls that are left out anyway."""
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Nothing, a log that nobody keeps or a bar that nobody sees, for calls that are left out anyway."""
         if self._whole not in _LEFT_OUT:
             return self._fail()
-        use(self._whole)
-        return AbsentLog() if _LEFT_OUT[self._whole] == "log" else None
+        shims.note(NOTE)
+        kind = _LEFT_OUT[self._whole]
+        return AbsentLog() if kind == "log" else UnseenBar(*args, **kwargs) if kind == "items" else None
 
     __mro_entries__ = __iter__ = __getitem__ = __setitem__ = __len__ = __contains__ = _fail
     __enter__ = __exit__ = __instancecheck__ = __subclasscheck__ = __or__ = __ror__ = __fspath__ = __array__ = _fail

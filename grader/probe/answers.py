@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import pending, projection
-from .logs import AbsentLog
+from .logs import AbsentLog, UnseenBar
 
 Use = Callable[[], None]
 
@@ -60,10 +60,22 @@ def log(original: Any, use: Use) -> Any:
     return functools.update_wrapper(Log, original, updated=())
 
 
+def items(original: Any, use: Use) -> Any:
+    """A progress bar around what it is given."""
+
+    @functools.wraps(original)
+    def answer(*args: Any, **kwargs: Any) -> UnseenBar:
+        use()
+        return UnseenBar(*args, **kwargs)
+
+    return answer
+
+
 ANSWERS: dict[str, Callable[[Any, Use], Any]] = {
     "projection": embedding,
     "figure": pending.figure,
     "close": close,
     "nothing": nothing,
     "log": log,
+    "items": items,
 }

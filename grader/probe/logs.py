@@ -1,6 +1,6 @@
-"""Logs that nobody keeps: what stands for a writer of one takes every call."""
+"""Logs that nobody keeps and progress bars that nobody sees: what stands for one takes every call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -39,3 +39,18 @@ class AbsentLog:
 
     def __bool__(self) -> bool:
         return True
+
+
+class UnseenBar(AbsentLog):
+    """Stands for a progress bar: goes through what it is given, which is its first argument or the first that is named
+    and can be gone through."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        named = (value for value in kwargs.values() if isinstance(value, Iterable) and not isinstance(value, str))
+        self._items: Any = args[0] if args else next(named, ())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)

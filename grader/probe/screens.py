@@ -41,6 +41,7 @@ def attach(shell: Any, kernel: Any) -> None:
     manager.load_extension = functools.partial(_extended, shell, manager.load_extension)
     for name in PACKAGES:
         shell.register_magic_function(_installs_nothing, "line", name)
+    shell.register_magic_function(functools.partial(_in_shell, shell), "cell", "shell")
     kernel.raw_input = Answers(kernel.raw_input)
     kernel.getpass = Answers(kernel.getpass)
 
@@ -91,6 +92,11 @@ def _extended(shell: Any, original: Any, name: str) -> Any:
 
 def _nothing(_line: str) -> None:
     pass
+
+
+def _in_shell(shell: Any, _options: str, cell: str) -> Any:
+    """Colab's name of ``%%sh``; its option is about errors."""
+    return shell.run_cell_magic("sh", "", cell)
 
 
 def _installs_nothing(_line: str) -> None:

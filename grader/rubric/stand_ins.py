@@ -7,7 +7,8 @@ from pathlib import Path
 from grader.rubric.document import quoted, read_yaml
 
 FILE = "stand-ins.yaml"
-KINDS = ("projection", "figure", "close", "nothing", "log")
+KINDS = ("projection", "figure", "close", "nothing", "log", "items")
+WITHOUT_PACKAGE = ("nothing", "log", "items")  # kinds of answers that need nothing of the call's own package
 MOST = 200
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){1,7}", re.ASCII)
 
@@ -33,3 +34,8 @@ def load_stand_ins(folder: Path) -> Mapping[str, str]:
                 (name,), f"there is no answer {quoted(str(kind))!r}; the kinds are {', '.join(KINDS)}."
             )
     return dict(document.value)
+
+
+def without_package(stand_ins: Mapping[str, str]) -> Mapping[str, str]:
+    """Those of ``stand_ins`` that also answer where the package of the call is not installed."""
+    return {name: kind for name, kind in stand_ins.items() if kind in WITHOUT_PACKAGE}

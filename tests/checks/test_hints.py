@@ -116,7 +116,7 @@ def test_a_name_that_is_asked_for_above_its_own_line():
 
 def test_makers_survive_any_text():
     odd = ["(" * 5000, "\0", "é = 1", "%%bash\nnet = 1", "!pip install net\nnet = 1", "x" * 300_000]
-    assert makers([Cell(i, text) for i, text in enumerate(odd)], "net") == [4]
+    assert makers([Cell(i, text) for i, text in enumerate(odd)])["net"] == [4]
 
 
 def test_cells_to_repair_are_listed():

@@ -5,6 +5,7 @@ import pytest
 from evidence_examples import NO_PREDICTIONS, arrays, cell, claims, context, untouched
 
 from grader.checks import REGISTRY, run_checks
+from grader.checks.free import for_surroundings
 from grader.checks.surroundings import excused, lack
 from grader.evidence.model import CellRecord
 from grader.grade.grading import mark
@@ -108,6 +109,66 @@ def test_a_trained_net_is_not_touched_by_it():
     ctx = context(doc={"cells": [cell(0, *LACKS[0][:2]), cell(1)]})
     assert ctx.stopped_by_surroundings is None
     assert {r.status for r in results(ctx).values()} == {Status.PASS}
+
+
+SHAPES = ("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (16x5 and 4x8)")
+PROGRAM = ("CalledProcessError", "Command 'b'pip install lightning\\n'' returned non-zero exit status 1.")
+
+
+def test_a_cell_that_shows_an_error_on_purpose_costs_nothing():
+    """It is tagged so. Without, and where it is the training that fails, or fails otherwise, it costs as ever."""
+    tagged = cell(1, *SHAPES) | {"may_fail": True}
+
+    def runs(*cells, trains=0):
+        told = {"episodes__0__last_cell": trains, "episodes__0__first_cell": trains}
+        return results(context(doc={"cells": [*cells]}, **told))["runs"].status
+
+    assert runs(cell(0), cell(1, *SHAPES)) is Status.PARTIAL
+    assert runs(cell(0), tagged) is Status.PASS
+    assert runs(cell(0), tagged, trains=1) is Status.PARTIAL
+    assert runs(cell(0), tagged | {"status": "timeout"}) is Status.PARTIAL
+    assert runs(cell(0), cell(1, "DeadKernel", "The Python process ended.") | {"may_fail": True}) is Status.PARTIAL
+
+
+def test_another_program_that_fails_costs_nothing():
+    """As in a cell of shell lines that installs packages."""
+    assert results(context(doc={"cells": [cell(0), cell(1, *PROGRAM)]}))["runs"].status is Status.PASS
+
+
+@pytest.mark.parametrize("first", [cell(0, *PROGRAM), cell(0, *SHAPES) | {"may_fail": True}])
+def test_what_costs_nothing_stands_before_no_lack(first):
+    """A program that fails, or an error that is shown, is not why nothing was trained, nor the first thing to mend."""
+    lacking = untouched(cells=[first, cell(1, *LACKS[4][:2])])
+    assert {r.status for r in results(lacking).values()} == {Status.NEEDS_REVIEW}
+    own = results(untouched(cells=[first, cell(1, *OWN[0])]))
+    assert "cell 1" in own["runs"].next
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "traceback", "what"),
+    [
+        ("ValueError", "invalid literal for int() with base 10: ''", "n = int(input('How many? '))", "answer"),
+        ("ValueError", "could not convert string to float: ''", "lr = float(input('Rate? '))", "answer"),
+        ("ValueError", "invalid literal for int() with base 10: ''", "n = int(row[2])", ""),
+        ("OSError", "Cannot save file into a non-existent directory: '/content/drive/MyDrive'", "", "a folder of"),
+        ("TypeError", "unsupported operand type(s) for +: 'UnseenBar' and 'int'", "", "a package"),
+    ],
+)
+def test_what_somebody_would_have_answered_or_had_is_lacking(error, message, traceback, what):
+    told = cell(1, error, message)
+    told["error"] |= {"traceback": traceback}
+    found = lack(CellRecord.model_validate(told))
+    assert found == what == "" or (what and what in found)
+
+
+def test_many_cells_that_miss_a_name_are_looked_through_once():
+    """Each of them makes it, after it failed for want of it."""
+    count = 400
+    cells = [cell(i, "NameError", "name 'x' is not defined") for i in range(count)]
+    source = [f"x + {i}\nx = {i}" for i in range(count)]
+    ctx = untouched(cells=cells, source=source)
+    assert ctx.makers["x"] == list(range(count))
+    assert for_surroundings(ctx) == []
 
 
 NOT_REACHED = ("inputs", "split", "batches", "architecture", "outputs", "loss", "training", "validation", "held-out")

@@ -130,12 +130,14 @@ def test_screens_keyboards_and_extensions_that_are_not_there_stop_no_cell(execut
         "plt.switch_backend(newbackend='QtAgg')",
         "plt.style.use('seaborn')\nplt.style.use(['science', 'ggplot'])\nassert plt.rcParams['axes.grid']",
         "with plt.style.context('no-such-style'):\n    plt.plot([math.pi, random.random()])\nplt.show()",
-        "%conda install -y torch\n%load_ext tensorboard\n%tensorboard --logdir runs\n%load_ext autoreload",
+        "%conda install -y torch\n%load_ext no_such_board\n%no_such_board --logdir runs\n%load_ext autoreload",
         "import getpass\nassert int(input('How many? ') or 3) == 3\nassert getpass.getpass('key') == ''",
+        "%%shell --ignore-errors\necho hello",
         "import pdb\npdb.set_trace()\nx = 1",
         "import matplotlib\nmatplotlib.use('no-such-backend')",
     )
-    assert statuses(evidence) == [CellStatus.OK] * 8 + [CellStatus.ERROR] * 2
+    assert statuses(evidence) == [CellStatus.OK] * 9 + [CellStatus.ERROR] * 2
+    assert [cell.has_output for cell in evidence.document.cells][8]
     assert evidence.document.claims is not None
     notes = " ".join(evidence.document.claims.notes)
     for words in ("in a window", "style of plots", "not installed when", "extension of Jupyter", "empty line"):

@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from grader import pipeline
 from grader.execute.level import converged
 from grader.execute.sparing import FULL, spared
 from grader.limits import RunLimits
 from grader.probe.level import Level
+from grader.resources import rubrics_dir
 from grader.rubric import Budget, load_calibration, load_rubric
+from grader.rubric.stand_ins import load_stand_ins
 from grader.tasks import build_world
 from grader.tasks.model import Truth, World
 from grader.types import TaskId
@@ -104,3 +108,14 @@ def test_in_full_nothing_is_cut_or_stood_in_for() -> None:
     """Items are remembered all the same: that changes nothing."""
     assert (FULL.converged, FULL.work, FULL.budget_s, dict(FULL.stand_ins)) == (None, None, None, {})
     assert FULL.remember_bytes > 0
+
+
+def test_packages_that_are_not_here_are_answered_for_in_full_too(worlds: dict[TaskId, World]) -> None:
+    """They would be there where the work was written. Nothing is spared by it, so the answers are the same."""
+    calls = load_stand_ins(rubrics_dir())
+    usual = spared(worlds[SPECIES], load_calibration(SPECIES, stand_in=False), Budget(), limits=LIMITS, stand_ins=calls)
+    work = pipeline.Work("ann", SimpleNamespace(task=SPECIES), pipeline.Settings(full=True))  # type: ignore[arg-type]
+    full = pipeline._sparing(work, worlds[SPECIES])
+    assert full.document()["absent"] == usual.document()["absent"]
+    assert (dict(full.stand_ins), usual.absent["wandb.init"]) == ({}, "log")
+    assert set(full.absent.values()) == {"nothing", "log", "items"}

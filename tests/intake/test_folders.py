@@ -1,5 +1,6 @@
 """What a path holds: one file, one student, a class, a course fork; and which of several files is marked."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from intake_examples import HALF, TRAINING, notebook, save
 from grader import resources
 from grader.errors import IntakeError
 from grader.intake import folders, read_path, read_paths
+from grader.intake.beside import MOST_PLACES
 from grader.types import TaskId
 
 SPECIES, MASS, DIGITS, ELLIPSE = TaskId
@@ -47,13 +49,54 @@ def test_what_the_code_names_is_copied_along(tmp_path: Path) -> None:
     assert relative == {"helpers.py", "deeper.py", "mypackage/__init__.py", "mypackage/nets.py", "data/table.csv"}
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys\nsys.path.append('src')\nimport helpers\nopen('src/table.csv')",
+        "%cd src\nfrom helpers import *\nopen('table.csv')",
+        "from src.helpers import run\nopen('src/table.csv')",
+        "%run src/helpers.py\nopen('src/table.csv')",
+        "import src.helpers\nfrom pathlib import Path\nPath('src', 'table.csv')",
+        "import os\nfrom src import helpers\nos.path.join('.', 'src', 'table.csv')",
+    ],
+)
+def test_what_lies_in_a_folder_that_the_code_names_is_copied_along(tmp_path: Path, code: str) -> None:
+    """Where Python is told to look for modules, a package without ``__init__.py``, a path in parts; nothing beside."""
+    save(tmp_path / "src" / "helpers.py", "import deeper\n")
+    save(tmp_path / "src" / "deeper.py", "x = 1\n")
+    save(tmp_path / "src" / "table.csv", "a,b\n")
+    save(tmp_path / "src" / "other.csv", "a,b\n")
+    save(tmp_path / "other" / "table.csv", "a,b\n")
+    (found,) = read_path(save(tmp_path / "01_penguin_classification.ipynb", notebook(TRAINING, code)))
+    relative = {path.relative_to(tmp_path).as_posix() for path in found.files[0].companions}
+    assert relative == {"src/helpers.py", "src/deeper.py", "src/table.csv"}
+
+
+def test_a_folder_by_its_parts(tmp_path: Path) -> None:
+    """And no more folders than are looked into: the rest is not copied."""
+    save(tmp_path / "data" / "raw" / "table.csv", "a,b\n")
+    letters = [*"abcdefghijklmnopqrstuvwxyz"]
+    for name in letters:
+        save(tmp_path / name / "table.csv", "a,b\n")
+    path = tmp_path / "01_penguin_classification.ipynb"
+    (parts,) = read_path(save(path, notebook("Path('data') / 'raw' / 'table.csv'")), task=SPECIES)
+    assert [path.parent.name for path in parts.files[0].companions] == ["raw"]
+    save(path, notebook(repr([*letters, "table.csv"])))
+    (many,) = read_path(path, task=SPECIES)
+    assert len(many.files[0].companions) == MOST_PLACES - 1
+
+
 def test_links_and_outside_paths_are_not_copied(tmp_path: Path) -> None:
     """Neither a link nor a path that leads out of the folder brings a file of the host along."""
     outside = save(tmp_path / "secret.txt", "secret")
     folder = tmp_path / "ann"
-    save(folder / "01_penguin_classification.ipynb", notebook(TRAINING + "open('../secret.txt'); open('link.txt')"))
+    save(
+        folder / "01_penguin_classification.ipynb",
+        notebook(TRAINING + "open('../secret.txt'); open('link.txt'); open('way/secret.txt'); '..'"),
+    )
     try:
         (folder / "link.txt").symlink_to(outside)
+        (folder / "way").symlink_to(tmp_path)
     except OSError:
         pytest.skip("no links here")
     (alone,) = read_path(folder / "01_penguin_classification.ipynb")
@@ -100,6 +143,62 @@ def test_files_of_many_students(tmp_path: Path) -> None:
     found = read_path(tmp_path, many=True)
     assert [submission.student for submission in found] == ["ann_penguin_class", "bob_penguin_class", "cy"]
     assert "is empty" in found[2].unreadable[0].reason
+
+
+def test_files_of_many_students_are_not_each_others(tmp_path: Path) -> None:
+    """Data and helpers that lie beside all of them come along; other notebooks, whole solutions and folders do not,
+    whatever the code names."""
+    code = TRAINING + "import bob, helpers, cy\nopen('table.csv'); open('dan.ipynb'); open('cy/net.pt'); open('bob.py')"
+    save(tmp_path / "ann.ipynb", notebook(code))
+    save(tmp_path / "bob.py", TRAINING)
+    save(tmp_path / "cy" / "01_penguin_classification.py", TRAINING)
+    save(tmp_path / "cy" / "net.pt", "x")
+    save(tmp_path / "dan.ipynb")
+    save(tmp_path / "helpers.py", "x = 1\n")
+    save(tmp_path / "table.csv", "a,b\n")
+    found = {submission.student: submission for submission in read_path(tmp_path, many=True, task=SPECIES)}
+    assert names(found["ann"].files[0].companions) == ["helpers.py", "table.csv"]
+
+
+def test_one_students_odd_files_cost_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights larger than any notebook may be come along; a file that cannot be read is left out, and said to be; a
+    folder that cannot be listed is named as that student's."""
+    monkeypatch.setattr("grader.intake.text.MAX_SOURCE_BYTES", 4096)
+    for student in ("ann", "bob"):
+        save(tmp_path / student / "01_penguin_classification.ipynb")
+    save(tmp_path / "ann" / "net.pth", "x" * 5000)
+    save(tmp_path / "ann" / "locked.csv", "x")
+    save(tmp_path / "cy" / "inner" / "x.py", "x")
+    access, listed = os.access, os.listdir
+
+    def look(path: Path) -> list[str]:
+        if path.name == "inner":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked.csv" and access(path, mode))
+    monkeypatch.setattr(os, "listdir", look)
+    ann, bob, cy = read_path(tmp_path, many=True)
+    assert names(ann.files[0].companions) == ["net.pth"]
+    assert "locked.csv cannot be read, so it was left out; check its permissions." in ann.files[0].notes
+    assert bob.files
+    assert (cy.student, cy.files) == ("cy", ())
+    assert "Permission denied" in cy.unreadable[0].reason
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where code only names it, Python could not have read it either."""
+    save(tmp_path / "secret" / "x.py", "x = 1\n")
+    path = save(tmp_path / "01_penguin_classification.ipynb", notebook(TRAINING + "import secret\nopen('secret')"))
+    listed = os.listdir
+
+    def look(place: Path) -> list[str]:
+        if place.name == "secret":
+            raise PermissionError(13, "Permission denied")
+        return listed(place)
+
+    monkeypatch.setattr(os, "listdir", look)
+    assert read_path(path)[0].files[0].companions == ()
 
 
 def test_course_fork(tmp_path: Path) -> None:

@@ -101,3 +101,17 @@ def test_blank_cells_are_left_out(tmp_path: Path) -> None:
     assert [cell.index for cell in submission.files[0].cells] == [1, 3, 5]
     (blank,) = read_path(save(tmp_path / "b.ipynb", notebook("", "\n")), task=TASK)
     assert blank.files[0].cells == ()
+
+
+def test_cells_may_be_tagged_as_failing(tmp_path: Path) -> None:
+    """By nbclient's tags. Jupyter runs them all, and so does the grader; what is no list of tags is none."""
+    odd: list[object] = [["skip-execution"], ["raises-exception", "x"], [3, None], "skip-execution", None, {}, []]
+    work = notebook(*(f"x = {i}" for i in range(len(odd))))
+    for one, tags in zip(work["cells"], odd, strict=True):  # type: ignore[call-overload]
+        one["metadata"] = {"tags": tags}
+    (submission,) = read_path(save(tmp_path / "a.ipynb", work), task=TASK)
+    (file,) = submission.files
+    assert [cell.may_fail for cell in file.cells] == [True] * 2 + [False] * 5
+    work["cells"][1]["metadata"] = []  # type: ignore[index]
+    (untagged,) = read_path(save(tmp_path / "a.ipynb", work), task=TASK)
+    assert untagged.files[0].digest != file.digest

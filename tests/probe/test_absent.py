@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from grader.probe import absent, stand_ins
+from grader.probe import absent, shims
 from grader.probe.absent import Absent, Imports, install
 from grader.probe.answers import ANSWERS
 
@@ -13,7 +13,8 @@ from grader.probe.answers import ANSWERS
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     monkeypatch.setattr(absent, "_LEFT_OUT", {})
-    monkeypatch.setattr(stand_ins, "USED", [])
+    monkeypatch.setattr(shims, "NOTES", told := [])
+    monkeypatch.setattr(shims, "note", told.append)
 
 
 def run(source, **names):
@@ -49,10 +50,10 @@ def test_who_asks_what_it_is_may_know():
 
 
 def test_calls_that_do_nothing_anyway_do_nothing():
-    install({"nowhere.drive.mount": "nothing", "umap.UMAP": "projection"})
+    install({"nowhere.drive.mount": "nothing"})
     found = run("import nowhere\nfrom nowhere import drive\na = drive.mount('x', force=True), nowhere.drive.mount()")
     assert found["a"] == (None, None)
-    assert stand_ins.USED == ["nowhere.drive.mount"]
+    assert set(shims.NOTES) == {absent.NOTE}
     with pytest.raises(ModuleNotFoundError):
         run("from nowhere import drive\ndrive.unmount()")
 
@@ -66,7 +67,7 @@ def test_a_log_that_nobody_keeps_takes_every_call():
         "with nowhere.begin(project='p') as r:\n    r.log({'a': 1})\n    r.summary['best'] = 3\n    n = r.config\n"
         "assert w and len(r) == 0 and [*r] == [] and w.steps == 2\nw.flush().close()"
     )
-    assert stand_ins.USED == ["nowhere.Writer", "nowhere.begin"]
+    assert set(shims.NOTES) == {absent.NOTE}
     for use in ("float(n)", "n + 1", "n < 1", "range(n)"):
         with pytest.raises(TypeError, match="AbsentLog"):
             run(use, n=found["n"])
@@ -95,6 +96,31 @@ def test_a_log_of_a_package_that_is_there_is_left_out_as_well():
     assert Mine("runs").step == 1
     Mine("runs").add_scalar("loss", 1.0)
     assert len(used) == 3
+
+
+BARS = "import nowhere\nfrom nowhere import bar\nitems = [3, 4]\n"
+
+
+@pytest.mark.parametrize(
+    "bar", ["bar(items)", "bar(items, parent=nowhere.bar(range(1)))", "bar(title='x', total=2, data=items)"]
+)
+def test_a_bar_that_nobody_sees_goes_through_what_it_is_given(bar):
+    install({"nowhere.bar": "items"})
+    source = f"b = {bar}\nfound = [*b], [*b], len(b)\nb.comment = 'x'\nb.main_bar.update(1)\nb.write('y')"
+    assert run(BARS + source)["found"] == ([3, 4], [3, 4], 2)
+    assert set(shims.NOTES) == {absent.NOTE}
+
+
+def test_a_bar_of_a_package_that_is_there_does_the_same():
+    used = []
+    bar = ANSWERS["items"](lambda items: items / 0, lambda: used.append(1))
+    assert [*bar(i for i in range(3))] == [0, 1, 2]
+    assert [*bar()] == []
+    assert used == [1, 1]
+    with pytest.raises(TypeError, match="len"):
+        len(bar(i for i in range(3)))
+    with pytest.raises(TypeError, match="not iterable"):
+        [*bar(3)]
 
 
 @pytest.mark.parametrize(

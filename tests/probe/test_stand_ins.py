@@ -1,5 +1,6 @@
 """Notebooks go on after a call that was answered by a stand-in; each group of lines runs in a process of its own."""
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -260,6 +261,9 @@ assert plotly.io.drawn == []
 """
 
 
+needs_umap = pytest.mark.skipif(importlib.util.find_spec("umap") is None, reason="notebooks may plot with umap")
+
+
 def run(tmp_path: Path, lines: str, *, before: str = "", calls: dict[str, str] | None = None) -> dict[str, Any]:
     """What a process says at the end that starts the probe's stand-ins and then runs these lines."""
     shutil.copytree(ROOT / "grader" / "probe", tmp_path / "parent" / "grader_probe")
@@ -274,6 +278,7 @@ def run(tmp_path: Path, lines: str, *, before: str = "", calls: dict[str, str] |
     return found
 
 
+@needs_umap
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("imports", "name"),
@@ -286,6 +291,7 @@ def test_an_embedding_costs_nothing(tmp_path: Path, imports: str, name: str) -> 
     assert found["modules"] == []
 
 
+@needs_umap
 @pytest.mark.slow
 def test_whatever_only_the_real_umap_has_or_refuses_comes_from_the_real_umap(tmp_path: Path) -> None:
     """After it, random numbers go on as after the stand-in."""
