@@ -120,9 +120,9 @@ class Context:
 
     @cached_property
     def stopped_by_surroundings(self) -> CellRecord | None:
-        """The cell for which nothing was trained, if it was the first to fail and needs a package, a network or a GPU
-        that this machine lacks. None where the work would have trained nothing even so: no training is written, and
-        all that follows that cell ran."""
+        """The cell for which nothing was trained, if it was the first to fail and needs something that this machine
+        lacks. None where the work would have trained nothing even so: no training is written, and all that follows
+        that cell ran."""
         cell = None if self.attempted or self.beats_guessing else stopping(self.cells)
         if cell is None:
             return None

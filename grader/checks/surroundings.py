@@ -1,10 +1,10 @@
-"""Cells that failed for what surrounds the code: a package, a network, a GPU or a folder that this machine lacks, or a
-plot."""
+"""Cells that failed for what surrounds the code: a package, a network, a GPU, a folder or a data file that is not here,
+or a plot."""
 
 import re
 from collections.abc import Sequence
 
-from grader.evidence.model import CellRecord
+from grader.evidence.model import CellError, CellRecord
 from grader.types import CellStatus
 
 NETWORK = (
@@ -45,6 +45,11 @@ NOT_FOUND = (
     "not a directory",
     "non-existent directory",
 )
+DATA_FILE = re.compile(
+    r"(?:No such file or directory: '|^)"
+    r"([^'\n]{0,150}\.(?:csv|tsv|txt|md|data|json|xlsx?|parquet|feather|npy|npz|gz|zip))(?:'| not found\.?)$",
+    re.IGNORECASE,
+)
 MISSING = re.compile(r"(?:No module named|Missing optional dependency) '([\w.-]{1,80})'")
 EMPTY_ANSWER = re.compile(r"(?:invalid literal for int\(\) with base 10|could not convert string to float): ''$")
 UNDEFINED = re.compile(r"name '(\w{1,60})' is not defined")
@@ -60,8 +65,8 @@ FAILED = (CellStatus.ERROR, CellStatus.TIMEOUT)
 
 
 def lack(cell: CellRecord) -> str:
-    """In words, what a cell failed for want of on this machine: a package, the network, a GPU, a folder, a language,
-    somebody at the keyboard; empty if nothing."""
+    """In words, what a cell failed for want of on this machine: a package, the network, a GPU, a folder, a data file, a
+    language, somebody at the keyboard; empty if nothing."""
     if cell.error is None:
         return ""
     message = cell.error.message.lower()
@@ -71,7 +76,7 @@ def lack(cell: CellRecord) -> str:
         return "a GPU"
     if EMPTY_ANSWER.search(cell.error.message) and "input(" in cell.error.traceback:
         return "somebody's answer at the keyboard"
-    return _place(cell.error.message) or _package(cell)
+    return _place(cell.error.message) or _file(cell.error) or _package(cell)
 
 
 def _place(message: str) -> str:
@@ -82,6 +87,13 @@ def _place(message: str) -> str:
     if "read-only file system" in lower:
         return "a folder that can be written to"
     return "a language of the system" if "unsupported locale" in lower else ""
+
+
+def _file(error: CellError) -> str:
+    """The data file that an error says is not there; empty if it says no such thing. What the code itself may have
+    written, such as a checkpoint, is none."""
+    found = DATA_FILE.search(error.message) if error.name == "FileNotFoundError" else None
+    return f"the file “{found[1]}”" if found is not None else ""
 
 
 def _package(cell: CellRecord) -> str:

@@ -45,6 +45,10 @@ def _step(cell: CellRecord, what: str) -> str:
         return f"Look at cell {cell.index}: what would the code have to ask the machine before it chooses a device?"
     if what == "the network":
         return f"Which file does cell {cell.index} fetch? Run it with the network off and see which line needs it."
+    if what.startswith("the file"):
+        return (
+            f"Hand in {what} beside this one. Does cell {cell.index} find it in a new folder with nothing else in it?"
+        )
     return (
         f"What does the rest of the work need {what} for? Run it without the lines that use it; if it is a file of "
         "your own, hand it in beside this one."

@@ -9,6 +9,7 @@ from grader.types import TaskId
 
 SPECIES, MASS, DIGITS, ELLIPSE = TaskId
 PENGUINS = (SPECIES, MASS)
+DATA_FILES = (".csv", ".tsv", ".txt", ".data", ".xlsx", ".parquet", ".npy", ".npz")
 _CLASSIFY = {"CrossEntropyLoss", "cross_entropy", "BCELoss", "BCEWithLogitsLoss", "NLLLoss", "nll_loss", "argmax"}
 _REGRESS = {"MSELoss", "mse_loss", "L1Loss", "l1_loss", "SmoothL1Loss", "HuberLoss", "smooth_l1_loss"}
 
@@ -45,6 +46,9 @@ def by_name(stem: str) -> tuple[TaskId, ...]:
         found += [SPECIES] if re.search(r"class|species|clf", words) else []
         found += [MASS] if re.search(r"regress|mass|weight", words) else []
         found = found or list(PENGUINS)
+    else:
+        found += [SPECIES] if re.search(r"(?<![a-z])species(?![a-z])", words) else []
+        found += [MASS] if re.search(r"(?<![a-z])mass(?![a-z])", words) else []
     found += [DIGITS] if re.search(r"mnist|digit", words) else []
     found += [ELLIPSE] if "ellipse" in words else []
     return tuple(found)
@@ -64,9 +68,10 @@ def by_content(facts: Facts) -> tuple[TaskId, ...]:
 
 
 def _by_words(facts: Facts) -> list[tuple[TaskId, ...]]:
-    """For code that makes or reads its data in its own way: what its names speak of."""
+    """For code that makes or reads its data in its own way: what its names, and those of its data files, speak of."""
     words = {"penguin": PENGUINS, "mnist": (DIGITS,), "ellipse": (ELLIPSE,)}
-    names = {name.lower() for name in facts.names}
+    files = {text.lower() for text in facts.strings if text.lower().endswith(DATA_FILES)}
+    names = {name.lower() for name in facts.names} | files
     return [tasks for word, tasks in words.items() if any(word in name for name in names)]
 
 

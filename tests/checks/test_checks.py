@@ -207,7 +207,7 @@ def test_what_only_another_machine_has_costs_nothing(name, message):
     bad = {"index": 1, "status": "error", "lines": 2, "error": {"name": name, "message": message}}
     fine = {"index": 0, "status": "ok", "lines": 3}
     assert check(context(doc={"cells": [fine, bad]}), "runs").status is Status.PASS
-    for own in ("No such file or directory: 'helper.csv'", "No such file or directory: 'contents/x'"):
+    for own in ("No such file or directory: 'helper.pt'", "No such file or directory: 'contents/x'"):
         wrong = bad | {"error": {"name": "FileNotFoundError", "message": own}}
         assert check(context(doc={"cells": [fine, wrong]}), "runs").status is Status.PARTIAL
 

@@ -152,6 +152,16 @@ def test_what_costs_nothing_stands_before_no_lack(first):
         ("ValueError", "invalid literal for int() with base 10: ''", "n = int(row[2])", ""),
         ("OSError", "Cannot save file into a non-existent directory: '/content/drive/MyDrive'", "", "a folder of"),
         ("TypeError", "unsupported operand type(s) for +: 'UnseenBar' and 'int'", "", "a package"),
+        (
+            "FileNotFoundError",
+            "[Errno 2] No such file or directory: 'data/Penguins.CSV'",
+            "",
+            "file “data/Penguins.CSV”",
+        ),
+        ("FileNotFoundError", "rows.txt not found.", "", "the file “rows.txt”"),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: 'best_model.pt'", "", ""),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: 'data'", "", ""),
+        ("ValueError", "[Errno 2] No such file or directory: 'penguins.csv'", "", ""),
     ],
 )
 def test_what_somebody_would_have_answered_or_had_is_lacking(error, message, traceback, what):
@@ -159,6 +169,14 @@ def test_what_somebody_would_have_answered_or_had_is_lacking(error, message, tra
     told["error"] |= {"traceback": traceback}
     found = lack(CellRecord.model_validate(told))
     assert found == what == "" or (what and what in found)
+
+
+def test_a_data_file_that_was_not_handed_in_leaves_points_open():
+    """And the page says which, and what to do."""
+    found = results(untouched(cells=[cell(0, "FileNotFoundError", "[Errno 2] No such file or directory: 'p.csv'")]))
+    assert {r.status for r in found.values()} == {Status.NEEDS_REVIEW}
+    assert "cell 0 needs the file “p.csv”" in found["training"].found
+    assert found["training"].next.startswith("Hand in the file “p.csv” beside this one.")
 
 
 def test_many_cells_that_miss_a_name_are_looked_through_once():

@@ -29,6 +29,9 @@ CASES = [path.parent for path in sorted(resources.submissions_dir().glob("*/expe
         ("my digits", (DIGITS,)),
         ("04_ellipse_regression", (ELLIPSE,)),
         ("penguins", (SPECIES, MASS)),
+        ("ann-01-species", (SPECIES,)),
+        ("mass_bob", (MASS,)),
+        ("Massimo_2", ()),
         ("assignment", ()),
     ],
 )
@@ -58,6 +61,8 @@ def test_content_tells_every_bundled_submission(case: Path) -> None:
         ("load_penguins()\nnn.Linear(in_features=4, out_features=3)", (SPECIES,)),
         ("load_penguins()\nloss = F.mse_loss(a, b)", (MASS,)),
         ("load_penguins()", (SPECIES, MASS)),
+        ("t = read_csv('../data/Penguins-clean.csv')\nnn.Linear(4, 3)", (SPECIES,)),
+        ("print('penguins.csv is what I would need')", ()),
         ("import seaborn\nseaborn.load_dataset('penguins')\nnn.CrossEntropyLoss()", (SPECIES,)),
         ("torchvision.datasets.MNIST('.')", (DIGITS,)),
         ("from skimage.draw import ellipse", (ELLIPSE,)),
