@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from grader.checks.broken_off import BrokenOff, broken_off
-from grader.checks.clock import on_time
+from grader.checks.clock import from_scratch, on_time
 from grader.checks.constants import constant_loss
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, by_scale, failed, number, passed, percent, review
@@ -59,7 +59,8 @@ def convergence(ctx: Context, params: Mapping[str, float]) -> CheckResult:
             if ctx.beats_guessing
             else review(aim=AIM, found="The loss on the way could not be recorded.")
         )
-    return on_time(ctx, _judged(ctx, params, losses))
+    result = on_time(ctx, _judged(ctx, params, losses))
+    return from_scratch(ctx, result) if result.share > 0 else result  # a loss that does not fall has other reasons
 
 
 def _not_finite(points: Sequence[CurvePoint]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from grader.checks.classes import Classes, by_class
-from grader.checks.clock import on_time
+from grader.checks.clock import from_scratch, on_time
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, by_scale, count, failed, harness_error, number, percent, quoted, review
 from grader.checks.scoring import Measured
@@ -54,7 +54,7 @@ def held_out(ctx: Context, params: Mapping[str, float]) -> CheckResult:
         return _untrained(aim, found, measured)
     step = STILL if 0 < len(still) < ctx.spec.outputs else _next(ctx, measured, classes.bad)
     result = by_scale(measured.share, aim=aim, found=found, gap=gap, next=step)
-    return on_time(ctx, result)
+    return from_scratch(ctx, on_time(ctx, result))
 
 
 def _still(names: Sequence[str]) -> str:

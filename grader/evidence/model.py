@@ -118,6 +118,7 @@ class ArchitectureClaim(Record):
     output_shape: Shape | None = None
     has_dropout: bool = False
     has_batchnorm: bool = False
+    lacks_weights: bool = False  # a part of it asked for pretrained weights that were not at hand
     linearity: Finite | None = None  # |f(a)+f(b)-f(c)-f(a+b-c)| / scale, float64; about 1e-15 for an affine map
     trace_error: Text | None = None
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from . import shim_weights
 from .answer import answer
 from .tensors import finite, first_tensor, row_numel
 
@@ -48,6 +49,7 @@ def describe(
         "parameter_list": _parameters(named, episode),
         "has_dropout": any(isinstance(m, DROPOUT) for m in modules),
         "has_batchnorm": any(isinstance(m, BATCHNORM) for m in modules),
+        "lacks_weights": any(map(shim_weights.lacks, modules)),
         "input_tensors": 1 if call is None else sum(isinstance(v, Tensor) for v in (*call[0], *call[1].values())),
     }
     if inputs is None:

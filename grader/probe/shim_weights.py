@@ -1,11 +1,14 @@
 """Patches that answer requests for pretrained weights from the world folder, or leave the model its random values."""
 
 import functools
+from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 from .shim_world import note, weights_file
 
 VISION_REPOSITORY = "pytorch/vision"
+LACKING: WeakSet[Any] = WeakSet()  # modules that were to begin with weights that are not at hand
 HUB_OPTIONS = ("source", "trust_repo", "force_reload", "verbose", "skip_validation")
 
 
@@ -62,10 +65,24 @@ def patch_module(module: Any) -> None:
     @functools.wraps(original)
     def load_state_dict(self: Any, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(state_dict, MissingWeights):
+            _note_lack(self)
             state_dict = self.state_dict()
         return original(self, state_dict, *args, **kwargs)
 
     module.Module.load_state_dict = load_state_dict
+
+
+def lacks(module: Any) -> bool:
+    """Whether a module was to begin with pretrained weights that are not at hand."""
+    with suppress(TypeError):  # it may have an equality of its own, and no hash
+        return module in LACKING
+    return False
+
+
+def _note_lack(model: Any) -> None:
+    for part in model.modules():  # another net may be built of its parts
+        with suppress(TypeError):
+            LACKING.add(part)
 
 
 def state_dict(url: Any) -> Any:

@@ -4,7 +4,7 @@ import pytest
 from evidence_examples import cell, context, guesses, predictions
 
 from grader.checks import REGISTRY, run_checks
-from grader.checks.clock import on_time
+from grader.checks.clock import from_scratch, on_time
 from grader.checks.result import graded, passed
 from grader.evidence.bundle import Evidence
 from grader.pipeline import _lasts
@@ -94,3 +94,32 @@ def test_a_run_that_another_day_would_end_otherwise_is_not_kept(reason, exit_, l
     evidence = context(shortened=cut(reason)).evidence
     host = evidence.document.host.model_copy(update={"exit": exit_})
     assert _lasts(Evidence(evidence.document.model_copy(update={"host": host}), {})) == lasts
+
+
+LACKING = {"architecture__lacks_weights": True}
+DIGITS = TaskId.MNIST_CLASSIFICATION
+
+
+@pytest.mark.parametrize("lacks", [True, False])
+def test_weak_predictions_of_a_net_without_its_weights_are_open(lacks):
+    """How good they are is given; that the net began with random values may be why they are no better."""
+    labels = predictions(DIGITS).labels.copy()
+    labels[::3] = (labels[::3] + 1) % 10
+    ctx = context(DIGITS, guess=guesses(labels=labels), architecture__lacks_weights=lacks)
+    found = results(ctx)["held-out"]
+    assert 0 < found.share < 1
+    assert (found.status is Status.NEEDS_REVIEW) == ("random values" in found.found) == lacks
+    assert found.next
+
+
+def test_what_the_weights_have_no_part_in_is_marked_as_ever():
+    """Full marks, a loss that does not fall, and what was open before."""
+    ctx = context(DIGITS, **LACKING)
+    assert {r.status for r in results(ctx).values()} == {Status.PASS}
+    stays = [{"step": step, "loss": 2.3} for step in range(1, 100)]
+    labels = predictions(DIGITS).labels * 0
+    flat = results(context(DIGITS, guess=guesses(labels=labels), train_curve=stays, **LACKING))
+    assert flat["convergence"].status is Status.FAIL
+    assert flat["held-out"].status is Status.NEEDS_REVIEW
+    late = context(DIGITS, shortened=cut("time"), **LACKING)
+    assert "slow or busy" in from_scratch(late, on_time(late, graded(0.4, aim="a", found="b."))).found

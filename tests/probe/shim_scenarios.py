@@ -69,6 +69,9 @@ def weights(shims: Any, torch: Any, models: Any) -> None:
     model = models.mobilenet_v3_small(weights=models.MobileNet_V3_Small_Weights.DEFAULT)
     SEEN["outputs"] = model.classifier[3].out_features
     SEEN["finite"] = all(bool(p.isfinite().all()) for p in model.parameters())
+    lacks = shims.shim_weights.lacks
+    part = torch.nn.Sequential(*list(model.children())[:-1])
+    SEEN["lacks"] = [lacks(model), any(map(lacks, part.modules())), lacks(models.mobilenet_v3_small())]
     models.mobilenet_v3_small(weights="DEFAULT")
     models.densenet121(pretrained=True)
     SEEN["hub"] = type(torch.hub.load("pytorch/vision:v0.10.0", "squeezenet1_1", pretrained=True)).__name__
@@ -81,6 +84,7 @@ def weights(shims: Any, torch: Any, models: Any) -> None:
     model = models.alexnet()
     torch.save(model.state_dict(), folder / name)
     loaded = models.alexnet(weights=models.AlexNet_Weights.DEFAULT)
+    SEEN["lacks"] += [lacks(loaded)]
     SEEN["loaded"] = bool((loaded.classifier[6].weight == model.classifier[6].weight).all())
     (folder / name).write_bytes(b"damaged")
     models.alexnet(weights=models.AlexNet_Weights.DEFAULT)

@@ -81,6 +81,7 @@ def test_images_and_weights(place: Path, tmp_path: Path) -> None:
     assert len(found["notes"]) == len(set(found["notes"])) == 4
     assert all("not at hand" in note for note in found["notes"])
     assert found["loaded"]
+    assert found["lacks"] == [True, True, False, False]
     assert "could not be read" in found["damaged"]
 
 
