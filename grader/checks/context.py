@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from grader.checks.result import CheckResult, harness_error, review
 from grader.checks.scoring import Measured, measure
-from grader.checks.surroundings import FAILED, excused, stopping, undefined
+from grader.checks.surroundings import FAILED, excused, lacks_file, stopping, undefined
 from grader.checks.written import calls, makers
 from grader.evidence.bundle import Evidence
 from grader.evidence.model import (
@@ -122,13 +122,13 @@ class Context:
     def stopped_by_surroundings(self) -> CellRecord | None:
         """The cell for which nothing was trained, if it was the first to fail and needs something that this machine
         lacks. None where the work would have trained nothing even so: no training is written, and all that follows
-        that cell ran."""
+        that cell ran, or what it lacks is a data file."""
         cell = None if self.attempted or self.beats_guessing else stopping(self.cells)
         if cell is None:
             return None
         later = [c.status is CellStatus.OK for c in self.cells if c.index > cell.index]
-        beside = bool(self.source) and not self.calls and bool(later) and all(later)
-        return None if beside else cell
+        unneeded = lacks_file(cell) or (bool(later) and all(later))  # without its table little runs in any notebook
+        return None if bool(self.source) and not self.calls and unneeded else cell
 
     def unfollowed(self, aim: str) -> CheckResult | None:
         """What to answer where weights were trained that belong to no module, so that nobody saw what they were used

@@ -12,21 +12,24 @@ OWN = frozenset(  # errors that no missing batch or epoch leads to
 
 
 def for_surroundings(ctx: Context) -> list[CellRecord]:
-    """Cells that failed for what surrounds the code, or that are marked as showing an error, or that asked for a name
-    which such a cell would have made."""
+    """Cells that failed for what surrounds the code, or for a name that such a cell would have made, or that are tagged
+    as showing an error."""
     found: list[CellRecord] = []
     indices: set[int] = set()
     for cell in ctx.failures:
-        if _on_purpose(ctx, cell) or excused(cell) or not indices.isdisjoint(ctx.makers_of_missing(cell)):
+        if excused(cell) or not indices.isdisjoint(ctx.makers_of_missing(cell)):
             found.append(cell)
             indices.add(cell.index)
+        elif _on_purpose(ctx, cell):
+            found.append(cell)
     return found
 
 
 def _on_purpose(ctx: Context, cell: CellRecord) -> bool:
     """Whether a cell that is tagged so failed as such cells do: with an exception, and the net is trained elsewhere."""
-    at = None if ctx.episode is None else ctx.episode.last_cell
-    trains = at is not None and at < len(ctx.document.cells) and ctx.document.cells[at] is cell
+    first, last = (ctx.episode.first_cell, ctx.episode.last_cell) if ctx.episode is not None else (None, None)
+    between = [] if first is None or last is None else ctx.document.cells[first : last + 1]
+    trains = any(one is cell for one in between)
     ended = cell.error is None or cell.error.name in ENDED
     return cell.may_fail and cell.status is CellStatus.ERROR and not ended and not trains
 

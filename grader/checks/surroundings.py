@@ -47,9 +47,13 @@ NOT_FOUND = (
 )
 DATA_FILE = re.compile(
     r"(?:No such file or directory: '|^)"
-    r"([^'\n]{0,150}\.(?:csv|tsv|txt|md|data|json|xlsx?|parquet|feather|npy|npz|gz|zip))(?:'| not found\.?)$",
+    r"([^'\n]{0,150}\.(?:csv|tsv|txt|data|xlsx?|parquet|feather|npy|npz|gz|zip))(?:'| not found\.?)$",
     re.IGNORECASE,
 )
+WRITES = re.compile(
+    r"open\([^\n]{0,300}[\"'][wax]b?\+?[\"']|\.to_(?:csv|excel|json|parquet|feather|pickle)\(|\.(?:dump|save\w{0,20})\("
+)
+ASKED = re.compile(r"(?<![\w.])input\(")
 MISSING = re.compile(r"(?:No module named|Missing optional dependency) '([\w.-]{1,80})'")
 EMPTY_ANSWER = re.compile(r"(?:invalid literal for int\(\) with base 10|could not convert string to float): ''$")
 UNDEFINED = re.compile(r"name '(\w{1,60})' is not defined")
@@ -74,7 +78,7 @@ def lack(cell: CellRecord) -> str:
         return "the network"
     if any(words in message for words in GPU_WORDS):
         return "a GPU"
-    if EMPTY_ANSWER.search(cell.error.message) and "input(" in cell.error.traceback:
+    if EMPTY_ANSWER.search(cell.error.message) and ASKED.search(cell.error.traceback):
         return "somebody's answer at the keyboard"
     return _place(cell.error.message) or _file(cell.error) or _package(cell)
 
@@ -90,10 +94,18 @@ def _place(message: str) -> str:
 
 
 def _file(error: CellError) -> str:
-    """The data file that an error says is not there; empty if it says no such thing. What the code itself may have
-    written, such as a checkpoint, is none."""
+    """The data file to be read that an error says is not there; empty if it says no such thing. A checkpoint, which the
+    code would write itself, is none."""
     found = DATA_FILE.search(error.message) if error.name == "FileNotFoundError" else None
-    return f"the file “{found[1]}”" if found is not None else ""
+    if found is None or WRITES.search(error.traceback):
+        return ""
+    name = found[1].rpartition("/")[2] if found[1].startswith("/") else found[1]  # as of a path made from __file__
+    return f"the file “{name}”"
+
+
+def lacks_file(cell: CellRecord) -> bool:
+    """Whether a cell failed for want of a data file."""
+    return cell.error is not None and bool(_file(cell.error))
 
 
 def _package(cell: CellRecord) -> str:

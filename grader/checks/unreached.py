@@ -2,7 +2,7 @@
 
 from grader.checks.context import Context
 from grader.checks.result import CheckResult, review
-from grader.checks.surroundings import lack
+from grader.checks.surroundings import lack, lacks_file
 from grader.evidence.model import CellRecord
 from grader.types import CellStatus, Status
 
@@ -45,7 +45,9 @@ def _step(cell: CellRecord, what: str) -> str:
         return f"Look at cell {cell.index}: what would the code have to ask the machine before it chooses a device?"
     if what == "the network":
         return f"Which file does cell {cell.index} fetch? Run it with the network off and see which line needs it."
-    if what.startswith("the file"):
+    if "keyboard" in what:
+        return f"Write what you would type into cell {cell.index}, so that it runs while nobody is there to ask."
+    if lacks_file(cell):
         return (
             f"Hand in {what} beside this one. Does cell {cell.index} find it in a new folder with nothing else in it?"
         )

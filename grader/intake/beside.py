@@ -6,9 +6,9 @@ from pathlib import Path
 
 from grader.errors import IntakeError
 from grader.intake.facts import Facts, facts_of
-from grader.intake.source import Source, read_source
+from grader.intake.source import SUFFIXES, Source, read_source
 from grader.intake.walk import files
-from grader.limits import MAX_SUBMISSION_FILES
+from grader.limits import MAX_ARCHIVE_ENTRIES
 
 LONGEST_NAME = 200  # characters or bytes; file systems allow 255 bytes with the ending
 MOST_PLACES = 20  # folders in which names are looked for: that of the file, and those that its code names
@@ -41,6 +41,7 @@ class _Look:
         self._names: list[tuple[str, str]] = []  # what it is, and its text
         self._known: set[tuple[str, str]] = set()
         self._read = {source.path}
+        self._others: dict[Path, bool] = {}  # whether sources beside it are somebody else's work
         self._add_place(self._folder)
 
     def follow(self, facts: Facts) -> None:
@@ -82,9 +83,12 @@ class _Look:
 
     def _is_others(self, path: Path) -> bool:
         """Whether a file of a folder of several students is, or may be, somebody else's work."""
-        if path.suffix == ".ipynb" or path.parent != self._folder:
-            return True
-        return path.suffix == ".py" and facts_of(_cells(path)).complete
+        if path.parent != self._folder or path.suffix.lower() not in SUFFIXES:
+            return path.parent != self._folder
+        if path not in self._others:
+            cells = _cells(path)
+            self._others[path] = path.suffix.lower() == ".ipynb" or not cells or facts_of(cells).complete
+        return self._others[path]
 
     def _add_place(self, path: Path) -> None:
         if path in self._tried or len(self._tried) >= (1 if self._shared else MOST_PLACES):
@@ -106,10 +110,10 @@ class _Look:
         try:
             is_package = package.is_dir() and not package.is_symlink()
             if is_package and (package / "__init__.py").is_file():
-                return files(package, most=MAX_SUBMISSION_FILES)
+                return files(package, most=MAX_ARCHIVE_ENTRIES)
             if path.is_file() and not path.is_symlink():
                 return [path]
-            parts = files(package, most=MAX_SUBMISSION_FILES) if is_package else []
+            parts = files(package, most=MAX_ARCHIVE_ENTRIES) if is_package else []
         except (OSError, IntakeError):
             return []
         return [part for part in parts if part.suffix == ".py"]
@@ -126,8 +130,10 @@ class _Look:
 
     def _may_be(self, place: Path, text: str) -> bool:
         """Whether it is worth while to ask the file system; of most strings the folder has no such beginning."""
-        first = next((part for part in text.split("/") if part not in ("", ".")), "")
-        return first.casefold() in self._inside[place] or first == ".." or text[0] == "/" or not first.isascii()
+        path = Path(text)
+        first = path.parts[0] if path.parts else ""
+        elsewhere = first == ".." or path.is_absolute() or not first.isascii()  # or written in another way
+        return elsewhere or first.casefold() in self._inside[place]
 
 
 def _cells(path: Path) -> tuple:  # type: ignore[type-arg]

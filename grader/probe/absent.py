@@ -11,7 +11,7 @@ from typing import Any
 from . import shims
 from .logs import AbsentLog, UnseenBar
 
-NOTE = "Calls by which nothing is marked did nothing where their package is not installed here."
+NOTE = "Logs, progress bars and their like were left out where their package is not installed here."
 _LEFT_OUT: dict[str, str] = {}  # full names of calls that may do nothing, and the kind of answer
 
 

@@ -43,10 +43,10 @@ class AbsentLog:
 
 class UnseenBar(AbsentLog):
     """Stands for a progress bar: goes through what it is given, which is its first argument or the first that is named
-    and can be gone through."""
+    and can be gone through, other bars aside."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        named = (value for value in kwargs.values() if isinstance(value, Iterable) and not isinstance(value, str))
+        named = (v for v in kwargs.values() if isinstance(v, Iterable) and not isinstance(v, (str, AbsentLog)))
         self._items: Any = args[0] if args else next(named, ())
 
     def __iter__(self) -> Iterator[Any]:

@@ -74,14 +74,14 @@ def patch_module(module: Any) -> None:
 
 def lacks(module: Any) -> bool:
     """Whether a module was to begin with pretrained weights that are not at hand."""
-    with suppress(TypeError):  # it may have an equality of its own, and no hash
+    with suppress(Exception):  # it may have an equality of its own, and no hash
         return module in LACKING
     return False
 
 
 def _note_lack(model: Any) -> None:
     for part in model.modules():  # another net may be built of its parts
-        with suppress(TypeError):
+        with suppress(Exception):
             LACKING.add(part)
 
 

@@ -126,6 +126,8 @@ def test_a_cell_that_shows_an_error_on_purpose_costs_nothing():
     assert runs(cell(0), cell(1, *SHAPES)) is Status.PARTIAL
     assert runs(cell(0), tagged) is Status.PASS
     assert runs(cell(0), tagged, trains=1) is Status.PARTIAL
+    made = results(context(doc={"cells": [cell(0), tagged, cell(2, *OWN[0])]}, source=["", "net = 1", "net"]))
+    assert made["runs"].status is Status.PARTIAL
     assert runs(cell(0), tagged | {"status": "timeout"}) is Status.PARTIAL
     assert runs(cell(0), cell(1, "DeadKernel", "The Python process ended.") | {"may_fail": True}) is Status.PARTIAL
 
@@ -159,6 +161,10 @@ def test_what_costs_nothing_stands_before_no_lack(first):
             "file “data/Penguins.CSV”",
         ),
         ("FileNotFoundError", "rows.txt not found.", "", "the file “rows.txt”"),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: '/job/work/t.csv'", "", "the file “t.csv”"),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: 'a/t.csv'", "----> 1 df.to_csv('a/t.csv')", ""),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: 'a/t.txt'", "----> 1 open('a/t.txt', 'w')", ""),
+        ("ValueError", "could not convert string to float: ''", "x = make_input(rows); y = net.input(x)", ""),
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'best_model.pt'", "", ""),
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'data'", "", ""),
         ("ValueError", "[Errno 2] No such file or directory: 'penguins.csv'", "", ""),
@@ -177,6 +183,13 @@ def test_a_data_file_that_was_not_handed_in_leaves_points_open():
     assert {r.status for r in found.values()} == {Status.NEEDS_REVIEW}
     assert "cell 0 needs the file “p.csv”" in found["training"].found
     assert found["training"].next.startswith("Hand in the file “p.csv” beside this one.")
+
+
+def test_a_data_file_is_no_reason_for_a_training_that_nobody_wrote():
+    cells = [cell(0, "FileNotFoundError", "[Errno 2] No such file or directory: 'p.csv'"), cell(1, *OWN[0])]
+    read = "import pandas\ntable = pandas.read_csv('p.csv')"
+    assert results(untouched(cells=cells, source=[read, "table"]))["training"].status is Status.FAIL
+    assert results(untouched(cells=cells, source=[read, LOOP]))["training"].status is Status.NEEDS_REVIEW
 
 
 def test_many_cells_that_miss_a_name_are_looked_through_once():

@@ -148,12 +148,14 @@ def test_files_of_many_students(tmp_path: Path) -> None:
 def test_files_of_many_students_are_not_each_others(tmp_path: Path) -> None:
     """Data and helpers that lie beside all of them come along; other notebooks, whole solutions and folders do not,
     whatever the code names."""
-    code = TRAINING + "import bob, helpers, cy\nopen('table.csv'); open('dan.ipynb'); open('cy/net.pt'); open('bob.py')"
+    opened = "".join(f"open({name!r}); " for name in ("table.csv", "dan.ipynb", "cy/net.pt", "bob.py", "eve.IPYNB"))
+    code = f"{TRAINING}import bob, helpers, cy\n{opened}"
     save(tmp_path / "ann.ipynb", notebook(code))
     save(tmp_path / "bob.py", TRAINING)
     save(tmp_path / "cy" / "01_penguin_classification.py", TRAINING)
     save(tmp_path / "cy" / "net.pt", "x")
     save(tmp_path / "dan.ipynb")
+    save(tmp_path / "eve.IPYNB")
     save(tmp_path / "helpers.py", "x = 1\n")
     save(tmp_path / "table.csv", "a,b\n")
     found = {submission.student: submission for submission in read_path(tmp_path, many=True, task=SPECIES)}

@@ -102,7 +102,12 @@ BARS = "import nowhere\nfrom nowhere import bar\nitems = [3, 4]\n"
 
 
 @pytest.mark.parametrize(
-    "bar", ["bar(items)", "bar(items, parent=nowhere.bar(range(1)))", "bar(title='x', total=2, data=items)"]
+    "bar",
+    [
+        "bar(items)",
+        "bar(items, parent=nowhere.bar(range(1)))",
+        "bar(title='x', parent=nowhere.bar(range(1)), data=items)",
+    ],
 )
 def test_a_bar_that_nobody_sees_goes_through_what_it_is_given(bar):
     install({"nowhere.bar": "items"})
