@@ -104,8 +104,8 @@ def _file(error: CellError) -> str:
 
 
 def lacks_file(cell: CellRecord) -> bool:
-    """Whether a cell failed for want of a data file."""
-    return cell.error is not None and bool(_file(cell.error))
+    """Whether a data file is what a cell failed for want of, and not the folder of another machine that it lies in."""
+    return cell.error is not None and lack(cell) == _file(cell.error) != ""
 
 
 def _package(cell: CellRecord) -> str:

@@ -19,9 +19,9 @@ REMEMBER_BYTES = 256 * MIB  # of data set items that are built once and remember
 class Sparing:
     """``remember_bytes``: memory for data set items that come out alike each time; 0 remembers none. ``stand_ins``:
     full names of calls, and the kind of cheap answer each gets instead. ``absent``: the same for calls of packages that
-    are not installed; nothing is spared by them. ``converged``: when a training has certainly
-    reached full marks, None to train on regardless. ``work``: seconds of training on a nominal processor after which
-    it is cut short, and ``budget_s`` by the clock."""
+    are not installed; nothing is spared by them. ``converged``: when a training has certainly reached full marks, None
+    to train on regardless. ``work``: seconds of training on a nominal processor after which it is cut short, and
+    ``budget_s`` by the clock."""
 
     remember_bytes: int = REMEMBER_BYTES
     stand_ins: Mapping[str, str] = field(default_factory=dict)

@@ -185,6 +185,14 @@ def test_a_data_file_that_was_not_handed_in_leaves_points_open():
     assert found["training"].next.startswith("Hand in the file “p.csv” beside this one.")
 
 
+def test_a_file_in_a_folder_of_another_machine_is_not_to_be_handed_in():
+    """The folder is what is not there, whatever would lie in it."""
+    message = "[Errno 2] No such file or directory: '/content/drive/MyDrive/p.csv'"
+    found = results(untouched(cells=[cell(0, "FileNotFoundError", message)]))["training"]
+    assert "cell 0 needs a folder of another machine" in found.found
+    assert found.next.startswith("What does the rest of the work need a folder of another machine for?")
+
+
 def test_a_data_file_is_no_reason_for_a_training_that_nobody_wrote():
     cells = [cell(0, "FileNotFoundError", "[Errno 2] No such file or directory: 'p.csv'"), cell(1, *OWN[0])]
     read = "import pandas\ntable = pandas.read_csv('p.csv')"
